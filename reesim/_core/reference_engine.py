@@ -1,0 +1,235 @@
+"""The algorithms of the core in plain NumPy: the stepper, the static solver and the certificate, over `reference`'s equations.
+
+The stepper and the static solver share no iteration code: the first is Broyden's method with a regional correction on the
+temporary equilibrium, the second Anderson's on a static system with measures eliminated. Each tests the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+
+from reesim._core import reference as ref
+from reesim._core.layout import Array, Parameters
+from reesim._core.reference import Equations
+
+SOLVER_TOLERANCE = 2e-12
+"""Largest change of any unknown (a log, or an output ratio) in the last pass: leaves certificates room below 1e-10."""
+STEP_PASSES = 400
+STATIC_PASSES = 160
+ANDERSON_MEMORY = 40
+BROYDEN_MEMORY = 30
+
+
+class NotSolved(ArithmeticError):
+    """The iteration ended without reaching tolerance."""
+
+
+# --- the stepper ----------------------------------------------------------------------------------------------------------
+
+
+def open_policy(par: Equations) -> Equations:
+    """No policy at all."""
+    return Equations(tax=np.ones(par.N), embargo=np.full(par.N, np.inf), quota=np.inf, rent_share=0.0)
+
+
+def baseline_state(par: Equations) -> Equations:
+    """The state before any policy: every hat one, shares at baseline."""
+    one = np.ones((par.N, par.S))
+    return Equations(A_R=one, A_L=one, posted_price=one, trade_share=par.trade_share0.copy())
+
+
+def opening_guess(par: Equations, at_once: Equations) -> Array:
+    """Unknowns of the temporary equilibrium at the baseline."""
+    zero = np.zeros((par.N, par.S))
+    return ref.pack(at_once, zero + 1.0, np.zeros(par.N), np.zeros(par.N), zero, zero, zero)
+
+
+def regional_correction(par: Equations, at_once: Equations, length: int) -> SimpleNamespace:
+    """Two directions a region, all its sales and its wage: where the plain iteration is slow, an exact solve.
+
+    What a region earns leaks abroad only at the rate of its imports, so the size of regions converges slowly although all else is quick.
+    """
+    N, cells = par.N, par.N * par.S
+    span, weight = np.zeros((2 * N, length)), np.zeros((2 * N, length))
+    for i in range(N):
+        here = slice(i * par.S, (i + 1) * par.S)
+        span[i, here] = 1.0
+        weight[i, here] = par.revenue0[i] / par.revenue0[i].sum()
+        span[N + i, cells + i] = weight[N + i, cells + i] = 1.0
+        if at_once.price:
+            span[N + i, cells + 2 * N :][here] = 1.0
+    period = ref.open_period(par, baseline_state(par), at_once)
+    x, h = opening_guess(par, at_once), 1e-6
+    start = ref.temporary_map(par, open_policy(par), at_once, period, x)[0]
+    moved = [ref.temporary_map(par, open_policy(par), at_once, period, x + h * d)[0] for d in span]
+    coarse = np.eye(2 * N) - weight @ ((np.array(moved) - start) / h).T
+    return SimpleNamespace(span=span, weight=weight, matrix=np.linalg.inv(coarse) - np.eye(2 * N))
+
+
+def corrected(correction: SimpleNamespace, residual: Array) -> Array:
+    """Add the regional correction to a residual."""
+    return residual + (correction.matrix @ (correction.weight @ residual)) @ correction.span
+
+
+def broyden(residual_of: Callable[[Array], Array], x: Array, correction: SimpleNamespace) -> tuple[Array, int]:
+    """Broyden's good method on g(x) - x, the inverse kept as rank-one factors, from the regional correction as first guess."""
+    factors: list[tuple[Array, Array]] = []
+    move: Array | None = None
+    for passes in range(1, STEP_PASSES + 1):
+        residual = residual_of(x)
+        if np.abs(residual).max() <= SOLVER_TOLERANCE:
+            return x, passes
+        z = corrected(correction, residual)
+        for up, down in factors:
+            z = z + up * (down @ z)
+        if move is not None:
+            norm = move @ move
+            z = z / (1.0 - (move @ z) / norm)
+            factors.append((z, move / norm))
+            if len(factors) > BROYDEN_MEMORY:
+                factors.clear()
+        x, move = x + z, z
+        if not np.isfinite(x).all():
+            break
+    raise NotSolved(f"temporary equilibrium: {passes} passes")
+
+
+def solve_temporary(
+    par: Equations, policy: Equations, at_once: Equations, state: Equations, x: Array, correction: SimpleNamespace
+) -> tuple[Array, Equations, int]:
+    """Temporary equilibrium at a state, (20)."""
+    period = ref.open_period(par, state, at_once)
+    x, passes = broyden(lambda u: ref.temporary_map(par, policy, at_once, period, u)[0] - u, x, correction)
+    return x, ref.temporary_map(par, policy, at_once, period, x)[1], passes
+
+
+def next_state(par: Equations, speeds: Equations, state: Equations, eq: Equations) -> Equations:
+    """Prices and trade follow, then entry, (21)-(22). ``speeds`` are shares of the gap closed in a step; 1 is at once."""
+    after = Equations(A_R=eq.A_R, A_L=eq.A_L, posted_price=eq.posted_price, trade_share=eq.trade_share)
+    if speeds.price < 1.0:
+        after.posted_price = ref.adjust_log(state.posted_price, eq.unit_cost, speeds.price)
+    if speeds.trade < 1.0:
+        best = ref.optimal_trade_share(par, np.log(eq.posted_price))
+        after.trade_share = ref.adjust_level(state.trade_share, best, speeds.trade)
+    if speeds.entry < 1.0:
+        unit = ref.entry_unit(par, eq.wage, np.log(eq.price_consumption))
+        free_R, free_L = ref.free_entry(par, eq.ree_share, eq.spending, unit)
+        after.A_R = ref.adjust_log(state.A_R, free_R, speeds.entry)
+        after.A_L = ref.adjust_log(state.A_L, free_L, speeds.entry)
+    return after
+
+
+def run(parameters: Parameters, speeds: Equations, policies: list[Equations], substeps: int = 1) -> list[Equations]:
+    """Step through a list of policies from the baseline; one equilibrium and its opening state a period."""
+    par = ref.unpack(parameters)
+    at_once = Equations(price=speeds.price == 1.0, trade=speeds.trade == 1.0, entry=speeds.entry == 1.0)
+    state, x = baseline_state(par), opening_guess(par, at_once)
+    correction, before, rows = regional_correction(par, at_once, x.size), x, []
+    for policy in policies:
+        for substep in range(substeps):
+            try:
+                found, eq, _ = solve_temporary(par, policy, at_once, state, 2.0 * x - before, correction)
+            except NotSolved:
+                found, eq, _ = solve_temporary(par, policy, at_once, state, x, correction)
+            before, x = x, found
+            if substep == 0:
+                rows.append(eq)
+            state = next_state(par, speeds, state, eq)
+    return rows
+
+
+# --- the static equilibrium -----------------------------------------------------------------------------------------------
+
+
+def static_technology(par: Equations, endogenous: bool, log_wage: Array, log_ree: Array, log_y: Array, log_unit: Array) -> Equations:
+    """Measures, bundle share and value-added price with free entry solved out: (8) gives A_R/A_L, (7) then A_L."""
+    relative = np.broadcast_to((log_ree - log_wage)[:, None], log_y.shape)
+    if not endogenous:
+        log_v, share_R = ref.value_added(par, relative, np.broadcast_to(log_wage[:, None], log_y.shape))
+        return Equations(log_v=log_v, share_R=share_R, log_A_R=np.zeros_like(log_y), log_A_L=np.zeros_like(log_y))
+    bundle = relative / (1.0 + par.theta * par.z)
+    _, share_R = ref.value_added(par, bundle, np.zeros_like(log_y))
+    log_A_L = np.log((1.0 - share_R) / (1.0 - par.ree_share0)) + log_y - log_unit[:, None]
+    log_v, _ = ref.value_added(par, bundle, log_wage[:, None] - par.theta * log_A_L)
+    bias = np.where(par.ree_share0 > 0.0, par.z * bundle, -log_A_L)
+    return Equations(log_v=log_v, share_R=share_R, log_A_R=log_A_L + bias, log_A_L=log_A_L)
+
+
+def static_map(par: Equations, policy: Equations, endogenous: bool, x: Array) -> tuple[Array, Equations]:
+    """One pass through the static system: prices, sales, factor markets, technology, costs, each with what came before.
+
+    Unknowns: log c, log w, log q, log Y/Y0.
+    """
+    N, cells = par.N, par.N * par.S
+    log_c, log_wage = x[:cells].reshape(N, -1), x[cells : cells + N]
+    log_ree, log_y = x[cells + N : cells + 2 * N], x[cells + 2 * N :].reshape(N, -1)
+    log_P = ref.optimal_price_index(par, log_c)
+    trade_share = par.trade_share0 * np.exp((1.0 - par.sigma) * (log_c[:, None, :] - log_P[None, :, :]))
+    log_P_C, final_share = ref.final_price_and_share(par, log_P)
+    in_good = par.entry_in_final_good
+    tech = static_technology(par, endogenous, log_wage, log_ree, log_y, log_P_C if in_good else log_wage)
+    free = endogenous and not in_good
+    labour = par.labour0 if free or in_good else par.labour0 - np.sum(par.research_R0 + par.research_L0, axis=1)
+    sales, factor = np.exp(log_y) * par.revenue0, (par.mu - 1.0) / par.mu
+    va = par.phi_va * sales
+    value = factor * np.sum(tech.share_R * va, axis=1)
+    mine, quota, embargo = ref.clear_rare_earths(par, policy, value)
+    prices = ref.user_prices(par, policy, mine, quota, embargo)
+    own = np.exp(log_wage) * labour + ref.rare_earth_income(par, policy, value, prices, mine, quota)
+    final_demand = ref.with_deficits(par, own if free else own + va.sum(axis=1) / par.mu)
+    spent = ref.expenditure(par, final_share, final_demand, sales)
+    new_sales = ref.revenue(trade_share, spent)
+    new_va = par.phi_va * new_sales
+    value = factor * np.sum(tech.share_R * new_va, axis=1)
+    payroll = new_va.sum(axis=1) * (1.0 if free else factor) - value
+    new_wage = payroll / labour
+    log_new_wage = np.log(new_wage * (par.numeraire / np.sum(new_wage * par.labour0)))
+    new_mine, new_quota, new_embargo = ref.clear_rare_earths(par, policy, value)
+    log_new_ree = np.log(ref.user_prices(par, policy, new_mine, new_quota, new_embargo))
+    log_new_y = np.log(new_sales / par.revenue0)
+    unit = log_P_C if in_good else log_new_wage
+    after = static_technology(par, endogenous, log_new_wage, log_new_ree, log_new_y, unit)
+    log_new_c = ref.unit_cost(par, after.log_v, log_P)
+    eq = Equations(
+        A_R=np.exp(tech.log_A_R), A_L=np.exp(tech.log_A_L), posted_price=np.exp(log_c), trade_share=trade_share,
+        wage=np.exp(log_wage), ree_price=np.exp(log_ree), ree_mine_price=mine, ree_wedge_quota=quota, ree_wedge_embargo=embargo,
+        final_demand=final_demand, price_consumption=np.exp(log_P_C), price_index=np.exp(log_P), expenditure=spent,
+        revenue=sales, spending=sales, unit_cost=np.exp(log_c), value_added_price=np.exp(tech.log_v), ree_share=tech.share_R,
+    )  # fmt: skip
+    return np.concatenate([log_new_c.ravel(), log_new_wage, log_new_ree, log_new_y.ravel()]), eq
+
+
+def anderson(g: Callable[[Array], Array], x: Array) -> tuple[Array, int]:
+    """Anderson acceleration: the combination of recent passes whose residual is smallest in least squares."""
+    moves: list[Array] = []
+    changes: list[Array] = []
+    last_x = last_r = None
+    for passes in range(1, STATIC_PASSES + 1):
+        residual = g(x) - x
+        if np.abs(residual).max() <= SOLVER_TOLERANCE:
+            return x, passes
+        if last_r is not None:
+            moves.append(x - last_x)
+            changes.append(residual - last_r)
+            if len(changes) > ANDERSON_MEMORY:
+                moves.clear()
+                changes.clear()
+        last_x, last_r = x, residual
+        x = x + residual
+        if changes:
+            D = np.array(changes)
+            mix = np.linalg.lstsq(D.T, residual, rcond=None)[0]
+            x = x - mix @ (np.array(moves) + D)
+        if not np.isfinite(x).all():
+            break
+    raise NotSolved(f"static equilibrium: {passes} passes")
+
+
+def solve_static(parameters: Parameters, policy: Equations, endogenous: bool) -> tuple[Equations, int]:
+    """Static equilibrium from the baseline."""
+    par = ref.unpack(parameters)
+    x, passes = anderson(lambda u: static_map(par, policy, endogenous, u)[0], np.zeros(2 * par.N * par.S + 2 * par.N))
+    return static_map(par, policy, endogenous, x)[1], passes

@@ -1,0 +1,475 @@
+"""The temporary equilibrium, (20), solved by Broyden's method with a regional correction.
+
+The twin of ``reference.open_period``, ``reference.temporary_map`` and ``reference_engine.broyden``: same equations, same algorithm.
+"""
+
+from libc.math cimport INFINITY, exp, expm1, fabs, isfinite, log, log1p
+from libc.string cimport memcpy, memset
+
+from reesim._core.blocks cimport Economy, Policy, Row, f64
+from reesim._core.ces cimport Nest, ces_log, ces_term, ree_nest
+from reesim._core.market cimport Clearing, add_rare_earth_income, clear_rare_earths
+
+import numpy as np
+
+from reesim._core.blocks cimport bind_economy, bind_policy, bind_row, row_size
+
+cdef enum:
+    INNER_PASSES = 2
+    PASSES = 400
+    MEMORY = 30
+
+cdef f64 TOLERANCE = 2e-12
+
+
+cdef Py_ssize_t unknowns(Py_ssize_t N, Py_ssize_t S, AtOnce at_once) noexcept nogil:
+    return N * S * (1 + at_once.price + 2 * at_once.entry) + 2 * N
+
+
+cdef Py_ssize_t work_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
+    cdef Py_ssize_t cells = N * S
+    cdef Py_ssize_t n = 4 * cells + 2 * N
+    return 16 * cells + N * cells + 10 * N + (3 + 2 * (MEMORY + 1)) * n + 4 * N * N
+
+
+cdef Work bind_work(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil:
+    cdef Work w
+    cdef Py_ssize_t cells = N * S
+    cdef Py_ssize_t n = 4 * cells + 2 * N
+    cdef f64* at = block
+    w.log_A_R, w.log_A_L, w.log_p, w.log_P = at, at + cells, at + 2 * cells, at + 3 * cells
+    w.final_share, w.materials, w.share_R, w.log_v = at + 4 * cells, at + 5 * cells, at + 6 * cells, at + 7 * cells
+    w.log_c, w.ratio, w.sales, w.spending = at + 8 * cells, at + 9 * cells, at + 10 * cells, at + 11 * cells
+    w.spent, w.term, w.weight = at + 12 * cells, at + 13 * cells, at + 14 * cells
+    at += 16 * cells
+    w.trade_share = at
+    at += N * cells
+    w.log_P_C, w.labour, w.wage, w.ree_price, w.value = at, at + N, at + 2 * N, at + 3 * N, at + 4 * N
+    w.income, w.embargo, w.new_price = at + 5 * N, at + 6 * N, at + 7 * N
+    at += 10 * N
+    w.regional = at
+    at += 4 * N * N
+    w.x, w.x_new, w.move = at, at + n, at + 2 * n
+    at += 3 * n
+    w.up = at
+    w.down = at + (MEMORY + 1) * n
+    return w
+
+
+# --- goods prices ---------------------------------------------------------------------------------------------------------
+
+
+cdef void optimal_shares(const Economy* e, const f64* log_p, f64* trade_share, f64* log_P, f64* scratch) noexcept nogil:
+    """Composite prices and CES shares at given prices, (11)."""
+    cdef Py_ssize_t i, j, s, N = e.N, S = e.S
+    cdef Py_ssize_t cells = N * S
+    cdef f64 power
+    for j in range(N):
+        for s in range(S):
+            scratch[j * S + s] = ces_term(1.0 - e.sigma[s], log_p[j * S + s])
+    memset(log_P, 0, cells * sizeof(f64))
+    for j in range(N):
+        for i in range(N):
+            for s in range(S):
+                log_P[i * S + s] += e.trade_share0[(j * N + i) * S + s] * scratch[j * S + s]
+    for j in range(N):
+        for s in range(S):
+            if e.sigma[s] == 1.0:
+                scratch[j * S + s] = 0.0
+    for j in range(N):
+        for i in range(N):
+            for s in range(S):
+                power = 1.0 if e.sigma[s] == 1.0 else 1.0 + log_P[i * S + s]
+                trade_share[(j * N + i) * S + s] = e.trade_share0[(j * N + i) * S + s] * (1.0 + scratch[j * S + s]) / power
+    for i in range(N):
+        for s in range(S):
+            log_P[i * S + s] = ces_log(1.0 - e.sigma[s], log_P[i * S + s])
+
+
+cdef void price_at_shares(const Economy* e, const f64* log_p, const f64* trade_share, f64* log_P) noexcept nogil:
+    """Composite prices at given shares, optimal or not, (20)."""
+    cdef Py_ssize_t i, j, s, at, N = e.N, S = e.S
+    cdef f64 zeta
+    memset(log_P, 0, N * S * sizeof(f64))
+    for j in range(N):
+        for i in range(N):
+            for s in range(S):
+                at = (j * N + i) * S + s
+                if e.trade_share0[at] > 0.0:
+                    zeta = (e.sigma[s] - 1.0) / e.sigma[s]
+                    log_P[i * S + s] += e.trade_share0[at] * ces_term(zeta, log(trade_share[at] / e.trade_share0[at]) - log_p[j * S + s])
+    for i in range(N):
+        for s in range(S):
+            log_P[i * S + s] = -ces_log((e.sigma[s] - 1.0) / e.sigma[s], log_P[i * S + s])
+
+
+cdef void final_prices(const Economy* e, const f64* log_P, f64* log_P_C, f64* final_share) noexcept nogil:
+    """Consumption price and shares in final demand, (12)."""
+    cdef Py_ssize_t i, s, S = e.S
+    cdef f64 power = 1.0 - e.rho
+    cdef f64 total, term
+    for i in range(e.N):
+        total = 0.0
+        for s in range(S):
+            term = ces_term(power, log_P[i * S + s])
+            total += e.alpha[i * S + s] * term
+            final_share[i * S + s] = term
+        log_P_C[i] = ces_log(power, total)
+        for s in range(S):
+            if power == 0.0:
+                final_share[i * S + s] = e.alpha[i * S + s]
+            else:
+                final_share[i * S + s] = e.alpha[i * S + s] * (1.0 + final_share[i * S + s]) / (1.0 + total)
+
+
+cdef void material_costs(const Economy* e, const f64* log_P, f64* materials) noexcept nogil:
+    """Log price of a sector's materials, weighted by their share in cost: the second factor of (6)."""
+    cdef Py_ssize_t i, k, s, S = e.S
+    cdef f64 total
+    for i in range(e.N):
+        for k in range(S):
+            total = 0.0
+            for s in range(S):
+                total += e.phi[(i * S + k) * S + s] * log_P[i * S + s]
+            materials[i * S + k] = total
+
+
+cdef void goods_prices(const Economy* e, AtOnce at_once, Work* w, const f64* log_p) noexcept nogil:
+    """Composite, consumption and material prices at producer prices; shares too where they adjust at once."""
+    if at_once.trade:
+        optimal_shares(e, log_p, w.trade_share, w.log_P, w.term)
+    else:
+        price_at_shares(e, log_p, w.trade_share, w.log_P)
+    final_prices(e, w.log_P, w.log_P_C, w.final_share)
+    material_costs(e, w.log_P, w.materials)
+
+
+cdef void open_period(const Economy* e, AtOnce at_once, const Row* state, Work* w) noexcept nogil:
+    """What is settled before markets open. Research takes labour where entry is given and paid in labour, (17)."""
+    cdef Py_ssize_t i, s, c, N = e.N, S = e.S
+    for c in range(N * S):
+        w.log_A_R[c] = log(state.A_R[c])
+        w.log_A_L[c] = log(state.A_L[c])
+        w.log_p[c] = log(state.posted_price[c])
+    for i in range(N):
+        w.labour[i] = e.labour0[i]
+        if not at_once.entry and not e.in_good:
+            for s in range(S):
+                c = i * S + s
+                w.labour[i] -= e.research_R0[c] * state.A_R[c] + e.research_L0[c] * state.A_L[c]
+    memcpy(w.trade_share, state.trade_share, N * N * S * sizeof(f64))
+    if not at_once.price:
+        goods_prices(e, at_once, w, w.log_p)
+
+
+# --- one pass -------------------------------------------------------------------------------------------------------------
+
+
+cdef void factor_prices(const Economy* e, AtOnce at_once, Work* w, const f64* x) noexcept nogil:
+    """Bundles, value added and unit cost at the unknowns, (4)-(6)."""
+    cdef Py_ssize_t i, s, c, N = e.N, S = e.S
+    cdef Py_ssize_t cells = N * S
+    cdef const f64* log_wage = x + cells
+    cdef const f64* log_ree = log_wage + N
+    cdef const f64* log_p = w.log_p
+    cdef const f64* log_A_R = w.log_A_R
+    cdef const f64* log_A_L = w.log_A_L
+    cdef const f64* at = log_ree + N
+    cdef f64 log_P_L
+    cdef Nest nest
+    if at_once.price:
+        log_p = at
+        at += cells
+        goods_prices(e, at_once, w, log_p)
+    if at_once.entry:
+        log_A_R, log_A_L = at, at + cells
+    for i in range(N):
+        w.wage[i] = exp(log_wage[i])
+        w.ree_price[i] = exp(log_ree[i])
+        for s in range(S):
+            c = i * S + s
+            log_P_L = log_wage[i] - e.theta * log_A_L[c]
+            nest = ree_nest(e.ree_share0[c], 1.0 - e.epsilon[s], log_ree[i] - e.theta * log_A_R[c] - log_P_L)
+            w.share_R[c] = nest.share
+            w.log_v[c] = log_P_L + nest.log_gain
+            w.log_c[c] = e.phi_va[c] * w.log_v[c] + w.materials[c]
+            w.ratio[c] = 1.0 if at_once.price else exp(w.log_c[c] - log_p[c])
+
+
+cdef void spend(const Economy* e, Work* w) noexcept nogil:
+    """What sectors spend on inputs, and users on rare earths, (13), (15)."""
+    cdef Py_ssize_t i, c, S = e.S
+    cdef f64 value
+    for i in range(e.N):
+        value = 0.0
+        for c in range(i * S, (i + 1) * S):
+            w.spending[c] = w.ratio[c] * w.sales[c]
+            value += w.share_R[c] * e.phi_va[c] * w.spending[c]
+        w.value[i] = value * (e.mu - 1.0) / e.mu
+
+
+cdef void incomes(const Economy* e, const Policy* p, Work* w, f64 quota, bint free) noexcept nogil:
+    """Final demand out of wages, profits, rare earths and the deficit, (16)."""
+    cdef Py_ssize_t i, c, N = e.N, S = e.S
+    cdef f64 world = 0.0, wanted = 0.0
+    for i in range(N):
+        w.income[i] = w.wage[i] * w.labour[i]
+        for c in range(i * S, (i + 1) * S):
+            w.income[i] += w.sales[c] - w.spending[c]
+            if not free:
+                w.income[i] += e.phi_va[c] * w.spending[c] / e.mu
+    add_rare_earth_income(e, p, w.value, w.ree_price, w.ree_price[e.supplier], quota, w.income)
+    if not e.deficit_follows_income:
+        for i in range(N):
+            w.income[i] += e.deficit0[i]
+        return
+    for i in range(N):
+        world += w.income[i]
+        wanted += e.deficit_share[i] * w.income[i]
+    for i in range(N):
+        w.income[i] *= 1.0 + e.deficit_share[i] - wanted / world
+
+
+cdef void circulate(const Economy* e, Work* w) noexcept nogil:
+    """Spending on composites, (13), and from it the sales of every producer, (14)."""
+    cdef Py_ssize_t i, j, k, s, N = e.N, S = e.S
+    cdef f64 amount
+    for i in range(N):
+        for s in range(S):
+            w.spent[i * S + s] = w.final_share[i * S + s] * w.income[i]
+        for k in range(S):
+            amount = w.spending[i * S + k]
+            for s in range(S):
+                w.spent[i * S + s] += e.phi[(i * S + k) * S + s] * amount
+    memset(w.sales, 0, N * S * sizeof(f64))
+    for j in range(N):
+        for i in range(N):
+            for s in range(S):
+                w.sales[j * S + s] += w.trade_share[(j * N + i) * S + s] * w.spent[i * S + s]
+
+
+cdef void new_wages(const Economy* e, Work* w, bint free, f64* log_wage) noexcept nogil:
+    """Wages that hire all labour, (17), at the numeraire, (18)."""
+    cdef Py_ssize_t i, c, S = e.S
+    cdef f64 payroll, world = 0.0
+    for i in range(e.N):
+        payroll = -w.value[i]
+        for c in range(i * S, (i + 1) * S):
+            payroll += e.phi_va[c] * w.spending[c] * (1.0 if free else (e.mu - 1.0) / e.mu)
+        log_wage[i] = payroll / w.labour[i]
+        world += log_wage[i] * e.labour0[i]
+    for i in range(e.N):
+        log_wage[i] = log(log_wage[i] * (e.numeraire / world))
+
+
+cdef void new_measures(const Economy* e, Work* w, const f64* log_wage, f64* log_A) noexcept nogil:
+    """Measures at which profit pays the entry cost, (7)."""
+    cdef Py_ssize_t i, s, c, cells = e.N * e.S
+    cdef f64 va, log_unit
+    for i in range(e.N):
+        log_unit = w.log_P_C[i] if e.in_good else log_wage[i]
+        for s in range(e.S):
+            c = i * e.S + s
+            va = e.phi_va[c] * w.spending[c] / e.mu
+            log_A[c] = log(w.share_R[c] * va / e.research_R0[c]) - log_unit if e.research_R0[c] > 0.0 else 0.0
+            log_A[cells + c] = log((1.0 - w.share_R[c]) * va / e.research_L0[c]) - log_unit
+
+
+cdef void read_off(const Economy* e, AtOnce at_once, Work* w, const f64* x, Row* out) noexcept nogil:
+    """Copy the equilibrium out of the workspace."""
+    cdef Py_ssize_t i, c, cells = e.N * e.S
+    cdef const f64* at = x + cells + 2 * e.N
+    cdef const f64* log_p = w.log_p
+    cdef const f64* log_A_R = w.log_A_R
+    cdef const f64* log_A_L = w.log_A_L
+    if at_once.price:
+        log_p = at
+        at += cells
+    if at_once.entry:
+        log_A_R, log_A_L = at, at + cells
+    for c in range(cells):
+        out.posted_price[c] = exp(log_p[c])
+        out.A_R[c], out.A_L[c] = exp(log_A_R[c]), exp(log_A_L[c])
+        out.price_index[c], out.unit_cost[c] = exp(w.log_P[c]), exp(w.log_c[c])
+        out.value_added_price[c], out.ree_share[c] = exp(w.log_v[c]), w.share_R[c]
+        out.revenue[c], out.spending[c] = x[c] * e.revenue0[c], w.spending[c]
+    for i in range(e.N):
+        out.wage[i], out.ree_price[i] = w.wage[i], w.ree_price[i]
+        out.price_consumption[i] = exp(w.log_P_C[i])
+    out.ree_mine_price[0] = w.ree_price[e.supplier]
+    memcpy(out.trade_share, w.trade_share, e.N * cells * sizeof(f64))
+
+
+cdef void temporary_map(
+    const Economy* e, const Policy* p, AtOnce at_once, Work* w, const f64* x, f64* x_new, Row* out
+) noexcept nogil:
+    """One pass through all markets: new unknowns from old, equal at the temporary equilibrium, (4)-(18).
+
+    ``out`` may be NULL; otherwise the equilibrium at the old unknowns is read off into it.
+    """
+    cdef Py_ssize_t c, n, cells = e.N * e.S
+    cdef bint free = at_once.entry and not e.in_good
+    cdef Clearing market
+    factor_prices(e, at_once, w, x)
+    for c in range(cells):
+        w.sales[c] = x[c] * e.revenue0[c]
+    spend(e, w)
+    market = clear_rare_earths(e, p, w.value, w.embargo, w.new_price)
+    for n in range(INNER_PASSES):
+        incomes(e, p, w, market.quota_wedge, free)
+        if n == 0 and out != NULL:
+            read_off(e, at_once, w, x, out)
+            memcpy(out.final_demand, w.income, e.N * sizeof(f64))
+        circulate(e, w)
+        if n == 0 and out != NULL:
+            memcpy(out.expenditure, w.spent, cells * sizeof(f64))
+        spend(e, w)
+    new_wages(e, w, free, x_new + cells)
+    market = clear_rare_earths(e, p, w.value, w.embargo, w.new_price)
+    if out != NULL:
+        out.ree_wedge_quota[0] = market.quota_wedge
+        memcpy(out.ree_wedge_embargo, w.embargo, e.N * sizeof(f64))
+    for c in range(cells):
+        x_new[c] = w.sales[c] / e.revenue0[c]
+    for c in range(e.N):
+        x_new[cells + e.N + c] = log(w.new_price[c])
+    n = cells + 2 * e.N
+    if at_once.price:
+        memcpy(x_new + n, w.log_c, cells * sizeof(f64))
+        n += cells
+    if at_once.entry:
+        new_measures(e, w, x_new + cells, x_new + n)
+
+
+# --- Broyden's method -----------------------------------------------------------------------------------------------------
+
+
+cdef void regional_residual(const Economy* e, const Work* w, const f64* residual, f64* out) noexcept nogil:
+    """Residuals of a region's sales, weighted, and of its wage."""
+    cdef Py_ssize_t i, c, S = e.S
+    for i in range(e.N):
+        out[i] = 0.0
+        for c in range(i * S, (i + 1) * S):
+            out[i] += w.weight[c] * residual[c]
+        out[e.N + i] = residual[e.N * S + i]
+
+
+cdef void add_regional(const Economy* e, bint price_at_once, f64* x, Py_ssize_t direction, f64 amount) noexcept nogil:
+    """Move along one regional direction: all sales of a region, or its wage (and prices with it)."""
+    cdef Py_ssize_t c, i = direction % e.N
+    if direction < e.N:
+        for c in range(i * e.S, (i + 1) * e.S):
+            x[c] += amount
+        return
+    x[e.N * e.S + i] += amount
+    if price_at_once:
+        for c in range(i * e.S, (i + 1) * e.S):
+            x[e.N * e.S + 2 * e.N + c] += amount
+
+
+cdef void set_regional_correction(const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* dense) noexcept nogil:
+    """Derivative of the regional residuals along the regional directions, at an opened baseline period; inverted by the caller."""
+    cdef Py_ssize_t c, d, r, n = unknowns(e.N, e.S, at_once), size = 2 * e.N
+    cdef f64 total, step = 1e-6
+    for r in range(e.N):
+        total = 0.0
+        for c in range(r * e.S, (r + 1) * e.S):
+            total += e.revenue0[c]
+        for c in range(r * e.S, (r + 1) * e.S):
+            w.weight[c] = e.revenue0[c] / total
+    memset(w.x, 0, n * sizeof(f64))
+    for c in range(e.N * e.S):
+        w.x[c] = 1.0
+    temporary_map(e, p, at_once, w, w.x, w.x_new, NULL)
+    memcpy(w.up, w.x_new, n * sizeof(f64))
+    for d in range(size):
+        add_regional(e, at_once.price, w.x, d, step)
+        temporary_map(e, p, at_once, w, w.x, w.x_new, NULL)
+        add_regional(e, at_once.price, w.x, d, -step)
+        for c in range(n):
+            w.x_new[c] = (w.x_new[c] - w.up[c]) / step
+        regional_residual(e, w, w.x_new, w.down)
+        for r in range(size):
+            dense[r * size + d] = (1.0 if r == d else 0.0) - w.down[r]
+
+
+cdef int solve_temporary(
+    const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* x, f64* worst, Py_ssize_t* where
+) noexcept nogil:
+    """Solve the opened period from the guess in ``x``. Returns passes used, or 0 if tolerance was not reached."""
+    cdef Py_ssize_t n = unknowns(e.N, e.S, at_once), size = 2 * e.N
+    cdef Py_ssize_t c, d, f, held = 0
+    cdef int passes
+    cdef f64 dot, norm = 0.0, change
+    cdef f64* z = w.x_new
+    cdef f64* regional = w.x
+    cdef f64* factor
+    for passes in range(1, PASSES + 1):
+        temporary_map(e, p, at_once, w, x, z, NULL)
+        worst[0], where[0] = 0.0, 0
+        for c in range(n):
+            z[c] -= x[c]
+            if not fabs(z[c]) <= worst[0]:
+                worst[0], where[0] = fabs(z[c]), c
+        if worst[0] <= TOLERANCE:
+            return passes
+        if not isfinite(worst[0]):
+            return 0
+        regional_residual(e, w, z, regional)
+        for d in range(size):
+            change = 0.0
+            for c in range(size):
+                change += w.regional[d * size + c] * regional[c]
+            add_regional(e, at_once.price, z, d, change)
+        for f in range(held):
+            dot = 0.0
+            factor = w.down + f * n
+            for c in range(n):
+                dot += factor[c] * z[c]
+            factor = w.up + f * n
+            for c in range(n):
+                z[c] += factor[c] * dot
+        if passes > 1:
+            dot = 0.0
+            for c in range(n):
+                dot += w.move[c] * z[c]
+            dot = 1.0 - dot / norm
+            for c in range(n):
+                z[c] /= dot
+                w.up[held * n + c] = z[c]
+                w.down[held * n + c] = w.move[c] / norm
+            held = held + 1 if held < MEMORY else 0
+        norm = 0.0
+        for c in range(n):
+            w.move[c] = z[c]
+            norm += z[c] * z[c]
+            x[c] += z[c]
+    return 0
+
+
+cdef void fill_row(const Economy* e, const Policy* p, AtOnce at_once, Work* w, const f64* x, Row* out) noexcept nogil:
+    """Read a solved period off into a row."""
+    temporary_map(e, p, at_once, w, x, w.x_new, out)
+
+
+def evaluate(parameters, const f64[::1] policy, at_once, const f64[::1] row, const f64[::1] x):
+    """One pass at a state: new unknowns and the row read off; the twin of ``reference.temporary_map``."""
+    cdef const f64[::1] block = parameters.block
+    cdef Py_ssize_t N = parameters.regions, S = parameters.sectors
+    cdef Economy e = bind_economy(
+        &block[0], N, S, parameters.supplier, parameters.entry_in_final_good, parameters.deficit_follows_income
+    )
+    cdef AtOnce now
+    now.entry, now.price, now.trade = at_once
+    if x.shape[0] != unknowns(N, S, now) or row.shape[0] != row_size(N, S) or policy.shape[0] != 2 * N + 2:
+        raise ValueError("policy, row or unknowns do not fit the economy")
+    cdef Policy p = bind_policy(&policy[0], N)
+    cdef f64[::1] memory = np.zeros(work_size(N, S))
+    cdef f64[::1] found = np.array(row)
+    cdef f64[::1] x_new = np.empty(x.shape[0])
+    cdef Work w = bind_work(&memory[0], N, S)
+    cdef Row r = bind_row(&found[0], N, S)
+    with nogil:
+        open_period(&e, now, &r, &w)
+        temporary_map(&e, &p, now, &w, &x[0], &x_new[0], &r)
+    return np.asarray(x_new), np.asarray(found)

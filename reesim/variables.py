@@ -58,7 +58,7 @@ VARIABLES: dict[str, Variable] = {
         Variable("ree_exports", "sum R", (), "tonnes a year", "(15)", "Exports of rare earths"),
         Variable("ree_wedge", "tau", _REGION, HAT, "(15)", "User price over mine price, relative to the baseline's"),
         Variable("ree_wedge_tax", "tau_tax", _REGION, HAT, "(15)", "Part of the wedge due to the export tax"),
-        Variable("ree_wedge_quota", "tau_quota", _REGION, "added to tau", "(15)", "Part of the wedge due to the quota"),
+        Variable("ree_wedge_quota", "tau_quota", (), "added to tau", "(15)", "Part of the wedge due to the quota"),
         Variable("ree_wedge_embargo", "tau_embargo", _REGION, "added to tau", "(15)", "Part of the wedge due to an embargo"),
         Variable("ree_tax_revenue", "T", _REGION, USD, "(15)", "Export-tax revenue collected on sales to the region"),
         Variable("ree_quota_rent", "T_Q", _REGION, USD, "(15)", "Quota rent on sales to the region"),

@@ -1,0 +1,71 @@
+"""reesim: how the world economy adjusts when a country restricts rare earths.
+
+>>> import reesim
+>>> path = reesim.Simulation("deck_tax").run()
+>>> path["welfare"]
+
+Names are imported when they are first used, so that ``import reesim`` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Calibration": "calibration",
+    "Comparison": "compare",
+    "ConvergenceError": "errors",
+    "CostPricing": "rules",
+    "Economy": "economy",
+    "Equilibrium": "equilibrium",
+    "GradualSwitching": "rules",
+    "Path": "path",
+    "ProfitEntry": "rules",
+    "ReesimError": "errors",
+    "Scenario": "scenario",
+    "ScenarioError": "errors",
+    "Simulation": "simulation",
+    "WorldTable": "tables",
+    "baseline": "equilibrium",
+    "bundled": "scenario",
+    "compare": "compare",
+    "solve": "equilibrium",
+}
+
+__all__ = ["__version__", *_HOME]
+
+if TYPE_CHECKING:
+    from reesim.calibration import Calibration as Calibration
+    from reesim.compare import Comparison as Comparison
+    from reesim.compare import compare as compare
+    from reesim.economy import Economy as Economy
+    from reesim.equilibrium import Equilibrium as Equilibrium
+    from reesim.equilibrium import baseline as baseline
+    from reesim.equilibrium import solve as solve
+    from reesim.errors import ConvergenceError as ConvergenceError
+    from reesim.errors import ReesimError as ReesimError
+    from reesim.errors import ScenarioError as ScenarioError
+    from reesim.path import Path as Path
+    from reesim.rules import CostPricing as CostPricing
+    from reesim.rules import GradualSwitching as GradualSwitching
+    from reesim.rules import ProfitEntry as ProfitEntry
+    from reesim.scenario import Scenario as Scenario
+    from reesim.scenario import bundled as bundled
+    from reesim.simulation import Simulation as Simulation
+    from reesim.tables import WorldTable as WorldTable
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'reesim' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"reesim.{_HOME[name]}"), name)
+    # Importing a submodule of the same name (reesim.compare) binds the module here; the function is what users call.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,391 @@
+"""The command line: ``reesim run``, ``solve``, ``compare``, ``show``, ``check`` and what helps them.
+
+A command reads what the user gave, calls the library, and shows the result; it holds no economics. Heavy imports are
+inside the commands, so that ``reesim --help`` is immediate.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from reesim import cli_output as output
+from reesim.errors import InputError, ReesimError, ScenarioError, StoreError
+
+if TYPE_CHECKING:
+    from reesim.equilibrium import Equilibrium
+    from reesim.path import Path as Result
+    from reesim.scenario import Scenario
+
+INTERRUPTED = 130
+FILE_TROUBLE = StoreError.exit_code
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""Base of what typer raises for a command line it cannot read, whichever click it carries."""
+
+
+class Commands(TyperGroup):
+    """The commands, with every error that has a message turned into that message and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+        """Run a command line and leave the process with its exit code."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        as_json = "--json" in arguments
+        options["standalone_mode"] = False
+        try:
+            code = super().main(arguments, *rest, **options) or 0
+            sys.stdout.flush()
+        except ReesimError as error:
+            code = error.exit_code
+            output.report_error(error, code, as_json)
+        except _USAGE_ERROR as error:
+            code = InputError.exit_code
+            _report_usage(error, as_json)
+        except BrokenPipeError:
+            output.close_stdout()
+            code = 1
+        except OSError as error:
+            code = FILE_TROUBLE
+            output.report_error(error, code, as_json)
+        if code == INTERRUPTED:
+            output.report_error(KeyboardInterrupt("interrupted: no file was left half-written"), code, as_json)
+        sys.exit(code)
+
+
+def _report_usage(error: Exception, as_json: bool) -> None:
+    error.show()  # type: ignore[attr-defined]  # click's own: usage, a hint at --help, the message
+    if as_json:
+        message = error.format_message()  # type: ignore[attr-defined]
+        entry = {"type": "UsageError", "exit_code": InputError.exit_code, "message": message}
+        output.say_json({"error": entry})
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 ok, 2 bad input, 3 not solved, 4 file trouble, 130 interrupted. "
+    "With --json standard output is one JSON document (missing numbers are null), also for an error: "
+    '{"error": {"type", "exit_code", "message", ...}}; messages go to standard error.',
+)
+data_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Derive the shipped tables from the public raw data."
+)
+app.add_typer(data_app, name="data")
+
+
+class Technology(str, Enum):  # noqa: UP042 - what older typers accept as a choice
+    """Ways of technology."""
+
+    ENDOGENOUS = "endogenous"
+    FIXED = "fixed"
+
+
+class Negatives(str, Enum):  # noqa: UP042
+    """What is done with negative raw cells."""
+
+    KEEP = "keep"
+    ZERO = "zero"
+
+
+ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="A bundled name (reesim list) or a YAML file.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=VALUE", help="Override a field, e.g. calendar.end=2014-12. May be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of what is written.")]
+Choice = Annotated[Technology | None, typer.Option("--technology", help="Switch technology.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Simulate how the world economy adjusts when a country restricts rare earths."""
+    if version:
+        from importlib.metadata import PackageNotFoundError
+        from importlib.metadata import version as installed
+
+        try:
+            output.say(f"reesim {installed('reesim')}")
+        except PackageNotFoundError:
+            output.say("reesim (not installed: run from its source)")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    scenario: ScenarioName,
+    sets: Sets = None,
+    technology: Choice = None,
+    out: Out = Path("reesim_output"),
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures.")] = True,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show warnings and files written, nothing else.")] = False,
+) -> None:
+    """Simulate a scenario, and save, certify, tabulate and draw its path.
+
+    Writes NAME.h5, NAME_gaps.csv and figures. --technology appends _fixed or _endogenous to the name; give any other
+    variant a name of its own with --set name=NAME, or it replaces what was there.
+
+    JSON: schema, scenario, title, from, to, rows, certificate.residual, warnings, choices, rules, stability, summary
+    (a record a region), gaps (a record an observation, uncomfortable first), files.path, .gaps, .figures.
+    """
+    from reesim import cli_run
+
+    chosen = _load(scenario, sets, technology)
+    folder = output.ready_folder(out)
+    path = cli_run.simulate(chosen, quiet=quiet or as_json)
+    results = cli_run.write(path, folder, figures=figures)
+    if as_json:
+        output.say_json(cli_run.document(path, results))
+    elif quiet:
+        output.warn(path.provenance.alerts)
+        cli_run.show_files(results)
+    else:
+        cli_run.show(path, results)
+
+
+@app.command()
+def solve(
+    scenario: ScenarioName,
+    date: Annotated[
+        str | None, typer.Option("--date", help="Date whose policy holds: 2012, 2012Q1, 2012-01 or 2012-01-15.")
+    ] = None,
+    sets: Sets = None,
+    technology: Annotated[Technology | None, typer.Option("--technology", help="Only one, not both.")] = None,
+    sector: Annotated[
+        list[str] | None, typer.Option("--sector", help="Sector whose A_R/A_L is shown; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Solve the static equilibrium of a scenario's policy at a date, both technologies side by side.
+
+    The default date is the first period of the scenario's calendar with most instruments in force; the default sector
+    is transport equipment.
+
+    JSON: schema, scenario, date, warnings, choices, technologies (certificate and stability of each), ree_mine_price,
+    ree_exports, table (records of quantity, unit, technology, region, value).
+    """
+    from reesim import cli_documents as documents
+
+    equilibria = _equilibria(_load(scenario, sets, None), date, technology)
+    table = documents.solve_table(equilibria, sector or ["TRA"])
+    if as_json:
+        output.say_json(documents.solve_document(equilibria, table))
+        return
+    first = equilibria[0]
+    output.say(f"Static equilibrium of {first.scenario}, policy of {first.date}")
+    output.warn(documents.alerts_of(equilibria))
+    output.say()
+    output.say_table(table, index=False)
+    output.say()
+    for equilibrium in equilibria:
+        output.say(documents.stability_words(equilibrium))
+    output.say_choices(first.choices)
+
+
+def _equilibria(scenario: Scenario, date: str | None, technology: Technology | None) -> list[Equilibrium]:
+    from reesim import equilibrium
+
+    economy = equilibrium.baseline(scenario)
+    wanted = [technology] if technology else list(Technology)
+    return [equilibrium.solve(scenario, date, choice.value, economy=economy) for choice in wanted]
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A.h5", help="What the other is measured against.")],
+    b: Annotated[Path, typer.Argument(metavar="B.h5", help="The other.")],
+    variables: Annotated[
+        list[str] | None,
+        typer.Option("--variable", help="Variable to compare, or all; may be repeated. Default: headlines."),
+    ] = None,
+    out: Out = Path("reesim_output"),
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figure.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Compare two saved paths: where they part, how far, how fast the gap closes, in a table and a figure.
+
+    JSON: schema, a, b, from, to, rows, warnings, first_divergence, provenance, left_out, summary (a record a variable
+    and region), files.figures. All variables are compared unless some are named.
+    """
+    from reesim import cli_compare
+    from reesim.path import Path as Saved
+
+    left, right = Saved.load(a), Saved.load(b)
+    comparison = cli_compare.compared(left, right, variables, all_variables=as_json)
+    drawn = cli_compare.draw(left, right, (a.stem, b.stem), output.ready_folder(out)) if figures else []
+    if as_json:
+        output.say_json(cli_compare.document(comparison, drawn))
+    else:
+        cli_compare.show(comparison, drawn)
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="A saved path.")],
+    variable: Annotated[
+        str | None, typer.Option("--variable", help="Show the numbers of this variable by date.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a saved path is, what made it and its key figures; or all numbers of one variable.
+
+    JSON: schema, scenario, from, to, rows, certificate, warnings, choices, rules, stability, regions, sectors,
+    variables, summary; with --variable: variable, unit, axes, labels, values (nested as the axes).
+    """
+    from reesim import cli_documents as documents
+    from reesim.path import Path as Saved
+    from reesim.path import describe
+
+    path = Saved.load(file)
+    if as_json:
+        output.say_json(documents.variable_document(path, variable) if variable else documents.path_document(path))
+    elif variable:
+        _show_variable(path, variable)
+    else:
+        output.say(describe(path))
+
+
+def _show_variable(path: Result, name: str) -> None:
+    from reesim.variables import variable
+
+    table = path[name]
+    output.warn(path.provenance.alerts)
+    output.say(f"{name}: {variable(name).description} [{variable(name).unit}]")
+    output.say_wide(table)
+
+
+@app.command()
+def check(scenario: ScenarioName, sets: Sets = None, as_json: Json = False) -> None:
+    """Validate a scenario and do nothing else; each problem as file:line:column: path: message.
+
+    JSON: schema, file, valid, problems (file, line, column, path, message, hint).
+    """
+    from reesim.scenario import Scenario
+
+    problems: list[dict[str, object]] = []
+    texts: list[str] = []
+    try:
+        title = Scenario.load(scenario, set=sets or ()).title
+    except ScenarioError as error:
+        problems, texts = output.problems_of(error), [str(problem) for problem in error.problems]
+    if as_json:
+        output.say_json(
+            {"schema": "reesim.check/1", "file": scenario, "valid": not problems, "problems": problems}
+        )
+    elif not problems:
+        output.say(f"{scenario}: valid{f' ({title})' if title else ''}")
+    for text in texts if not as_json else ():
+        output.say(text)
+    if problems:
+        raise typer.Exit(InputError.exit_code)
+
+
+@app.command("schema")
+def print_schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from reesim.scenario import json_schema
+
+    output.say_json(json_schema())
+
+
+@app.command("list")
+def list_scenarios(as_json: Json = False) -> None:
+    """List the bundled scenarios.
+
+    JSON: schema, scenarios (name and title).
+    """
+    from reesim.scenario import bundled
+
+    titles = bundled()
+    if as_json:
+        records = [{"name": name, "title": title} for name, title in titles.items()]
+        output.say_json({"schema": "reesim.list/1", "scenarios": records})
+        return
+    width = max(map(len, titles))
+    for name, title in titles.items():
+        output.say(f"{name:<{width}}  {title}")
+
+
+@app.command("moments")
+def show_moments(
+    scenario: Annotated[str, typer.Argument(metavar="[SCENARIO]", help="Whose calibration.")] = "baseline",
+    sets: Sets = None,
+    as_json: Json = False,
+) -> None:
+    """Tabulate calibration moments: each matched, not matched, or not available.
+
+    JSON: schema, scenario, choices, moments (records).
+    """
+    from reesim import equilibrium, moments
+
+    chosen = _load(scenario, sets, None)
+    calibration = equilibrium.baseline(chosen).calibration
+    table = moments.moments(calibration)
+    if as_json:
+        choices = calibration.choices
+        output.say_json(
+            {"schema": "reesim.moments/1", "scenario": chosen.name, "choices": choices, "moments": table}
+        )
+        return
+    output.say_table(table, index=False)
+    output.say_choices(calibration.choices)
+
+
+@data_app.command()
+def wiod(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A .RData or .xlsx file, or the folder of them.")],
+    year: Annotated[int, typer.Option("--year", help="1995 to 2011.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the table.")],
+    regions: Annotated[Path | None, typer.Option("--regions", metavar="MAP.csv", help="code_from,code,name")] = None,
+    sectors: Annotated[Path | None, typer.Option("--sectors", metavar="MAP.csv", help="code_from,code,name")] = None,
+    negatives: Annotated[Negatives, typer.Option("--negatives", help="Negative raw cells.")] = Negatives.KEEP,
+) -> None:
+    """Read a world input-output table (WIOD, release of 2013), aggregate it and save it as plain csv files."""
+    from reesim import wiod as reader
+
+    table = reader.build(source, year, out, regions, sectors, reader.Negatives[negatives.name])
+    output.say(f"{table.year}: {len(table.regions)} regions x {len(table.sectors)} sectors, written to {out}")
+    output.say(table.source)
+
+
+@data_app.command()
+def observed(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of the collected raw tables.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the tables.")],
+) -> None:
+    """Derive the observed series of the episode: quotas, exports, taxes, prices, wedges, events."""
+    from reesim import observed as series
+
+    for file in series.build(source, out):
+        output.say(f"written: {file}")
+
+
+def _load(name: str, sets: Sequence[str] | None, technology: Technology | None) -> Scenario:
+    """Load a scenario; one whose technology the option switches gets a name of its own."""
+    from reesim.scenario import Scenario
+
+    scenario = Scenario.load(name, set=sets or ())
+    if technology is None or technology.value == scenario.technology:
+        return scenario
+    return scenario.replace({"technology": technology.value, "name": f"{scenario.name}_{technology.value}"})
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a letter shows a question mark instead of a traceback.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    app(prog_name="reesim")
+

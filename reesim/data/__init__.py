@@ -1,0 +1,1 @@
+"""Small embedded tables; the README in this folder says what they are."""

@@ -1,0 +1,401 @@
+"""The economy as objects: regions, sectors and firm varieties that name places in shared arrays.
+
+Each number lives once, in the rows of the core; a `Region`, `Sector` or `FirmVariety` only knows where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from reesim import network
+from reesim._core.layout import POLICY, ROW, STATE, Layout, Parameters
+from reesim.calibration import Calibration
+from reesim.errors import CalibrationError, LabelError
+from reesim.labels import Labels
+from reesim.network import Flows
+from reesim.outcomes import Outcomes
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+Array = npt.NDArray[np.float64]
+
+GRAPH_LIMIT = 200_000
+"""Edges above which flows are lowered directly instead of through a graph; the two give the same arrays."""
+
+BUNDLES = {"R": "rare earths", "L": "equipped labour"}
+
+
+class Economy:
+    """An economy at one point of its path, assembled from its input-output graph.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    flows : Flows, optional
+        Lowered from the calibration's graph by default.
+
+    Attributes
+    ----------
+    parameters : layout.Parameters
+        The block of the core.
+    """
+
+    def __init__(self, calibration: Calibration, flows: Flows | None = None) -> None:
+        self.calibration = calibration
+        self.parameters = _parameters(calibration, flows or _lowered(calibration))
+        self._row = self.baseline_row()
+        self._policy = no_policy(len(calibration.regions))
+        self._residual = 0.0
+
+    @classmethod
+    def from_graph(cls, graph: nx.DiGraph[Any], calibration: Calibration) -> Economy:
+        """Assemble from a graph whose flows replace the calibration's, which keeps labels, shares and elasticities.
+
+        Raises
+        ------
+        CalibrationError
+            If the graph's flows do not balance.
+        """
+        flows = network.lower(graph, calibration.regions, calibration.sectors)
+        changed = calibration.replace(trade_jis=flows.trade_jis, materials_iks=flows.materials_iks, final_is=flows.final_is)
+        return cls(changed, flows)
+
+    def __repr__(self) -> str:
+        cal = self.calibration
+        size = f"{len(cal.regions)} regions x {len(cal.sectors)} sectors"
+        return f"<Economy {cal.year}: {size}, rare earths from {cal.exporter}, calibration {cal.hash()[:12]}>"
+
+    # labels and objects ------------------------------------------------------------------------------------------------
+
+    @property
+    def regions(self) -> Labels:
+        """Labels of the regions."""
+        return self.calibration.regions
+
+    @property
+    def sectors(self) -> Labels:
+        """Labels of the sectors."""
+        return self.calibration.sectors
+
+    def region(self, label: str) -> Region:
+        """Return a region by code or name. Raises LabelError if there is none."""
+        return Region(self, self.regions.index(label))
+
+    def sector(self, region: str, sector: str) -> Sector:
+        """Return a sector of a region, each by code or name. Raises LabelError if there is none."""
+        return Sector(self, self.regions.index(region), self.sectors.index(sector))
+
+    def __iter__(self) -> Iterator[Region]:
+        return (Region(self, position) for position in range(len(self.regions)))
+
+    # numbers -----------------------------------------------------------------------------------------------------------
+
+    def baseline_row(self) -> Array:
+        """Row of the core with every state at the baseline; the equilibrium part is for a solver to fill."""
+        n, s = self.parameters.regions, self.parameters.sectors
+        row = np.zeros(Layout(ROW, n, s).size)
+        views = Layout(ROW, n, s).views(row)
+        for name in ("A_R", "A_L", "posted_price", "wage", "ree_price", "ree_mine_price", "price_consumption"):
+            views[name][...] = 1.0
+        for name in ("price_index", "unit_cost", "value_added_price"):
+            views[name][...] = 1.0
+        cal = self.calibration
+        views["trade_share"][...] = self.parameters.views()["trade_share0"]
+        views["ree_share"][...], views["final_demand"][...] = cal.ree_share_is, cal.final_is.sum(axis=1)
+        views["revenue"][...] = views["spending"][...] = cal.revenue_is
+        views["expenditure"][...] = cal.expenditure_is
+        return row
+
+    def place(self, row: Array, policy: Array, residual: float) -> None:
+        """Put the economy at a solved row; what the objects say follows."""
+        self._row, self._policy, self._residual = row, policy, residual
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """All variables of the registry where the economy stands, each with a leading axis of length one."""
+        return Outcomes(self, self._row[None], self._policy[None], np.array([self._residual]))
+
+    def value(self, name: str) -> Array:
+        """Return a variable where the economy stands, without a time axis."""
+        array: Array = self.outcomes[name][0]
+        return array
+
+    @property
+    def graph(self) -> nx.DiGraph[Any]:
+        """Snapshot of the input-output graph with the flows of the moment, built on request."""
+        views = Layout(ROW, self.parameters.regions, self.parameters.sectors).views(self._row)
+        phi = self.parameters.views()["phi"]
+        materials = phi * views["spending"][:, :, None]
+        cal = self.calibration
+        factor = (cal.mu - 1.0) / cal.mu
+        flows = Flows(
+            trade_jis=views["trade_share"] * views["expenditure"][None],
+            materials_iks=materials,
+            final_is=views["expenditure"] - materials.sum(axis=1),
+            ree_is=factor * views["ree_share"] * self.parameters.views()["phi_va"] * views["spending"],
+        )
+        return network.build(flows, self.regions, self.sectors, cal.exporter, title=f"World economy, {cal.year}")
+
+
+def no_policy(regions: int) -> Array:
+    """Policy block with nothing in force."""
+    block = np.empty(Layout(POLICY, regions, 1).size)
+    views = Layout(POLICY, regions, 1).views(block)
+    views["tax"][...], views["embargo"][...], views["quota"][...], views["rent_share"][...] = 1.0, np.inf, np.inf, 0.0
+    return block
+
+
+def _lowered(calibration: Calibration) -> Flows:
+    n, s = len(calibration.regions), len(calibration.sectors)
+    factor = (calibration.mu - 1.0) / calibration.mu
+    ree = factor * calibration.ree_share_is * calibration.value_added_is
+    flows = Flows(calibration.trade_jis, calibration.materials_iks, calibration.final_is, ree)
+    if n * n * s + n * s * s > GRAPH_LIMIT:
+        return flows
+    graph = network.build(flows, calibration.regions, calibration.sectors, calibration.exporter)
+    return network.lower(graph, calibration.regions, calibration.sectors)
+
+
+def _parameters(calibration: Calibration, flows: Flows) -> Parameters:
+    """Shares and baseline values of the core from the lowered flows."""
+    revenue = flows.trade_jis.sum(axis=1)
+    expenditure = flows.trade_jis.sum(axis=0)
+    if not (expenditure > 0.0).all():
+        raise CalibrationError("a region buys nothing of a sector: aggregate that sector with a neighbour")
+    materials = flows.materials_iks.sum(axis=2)
+    added = revenue - materials
+    final = flows.final_is.sum(axis=1)
+    share = calibration.ree_share_is
+    mu = calibration.mu
+    tax, use = calibration.tax_factor_i, calibration.ree_value_i / calibration.tax_factor_i
+    supply = np.zeros(len(calibration.regions))
+    supply[calibration.supplier] = use.sum()
+    removed = calibration.deficit == "removed"
+    return Parameters.build(
+        {
+            "trade_share0": flows.trade_jis / expenditure[None],
+            "phi_va": added / revenue,
+            "phi": flows.materials_iks / revenue[:, :, None],
+            "alpha": flows.final_is / final[:, None],
+            "ree_share0": share,
+            "revenue0": revenue,
+            "research_R0": share * added / mu,
+            "research_L0": (1.0 - share) * added / mu,
+            "labour0": calibration.labour_income_i,
+            "deficit0": 0.0 if removed else calibration.deficit_i,
+            "deficit_share": 0.0 if removed else calibration.deficit_i / calibration.own_income_i,
+            "ree_use0": use,
+            "ree_supply": supply,
+            "tax0": tax,
+            "sigma": calibration.sigma_s,
+            "epsilon": calibration.epsilon_s,
+            "rho": calibration.rho,
+            "mu": mu,
+            "theta": calibration.theta,
+        },
+        supplier=calibration.supplier,
+        entry_in_final_good=calibration.entry_cost == "final_good",
+        deficit_follows_income=calibration.deficit == "own_income_share",
+    )
+
+
+class _Place:
+    """Reads variables of an economy at one place."""
+
+    __slots__ = ()
+    _where: tuple[int, ...]
+    economy: Economy
+
+    def _read(self, name: str) -> float:
+        return float(self.economy.value(name)[self._where])
+
+
+@dataclass(frozen=True, slots=True)
+class Region(_Place):
+    """One region: a name over the economy's arrays."""
+
+    economy: Economy
+    position: int
+
+    @property
+    def _where(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.position,)
+
+    @property
+    def code(self) -> str:
+        """Short code."""
+        return self.economy.regions.codes[self.position]
+
+    @property
+    def name(self) -> str:
+        """Full name."""
+        return self.economy.regions.names[self.position]
+
+    @property
+    def sectors(self) -> Mapping[str, Sector]:
+        """Sectors of the region by code."""
+        return {code: Sector(self.economy, self.position, s) for s, code in enumerate(self.economy.sectors.codes)}
+
+    @property
+    def wage(self) -> float:
+        """Wage, baseline 1, (17)."""
+        return self._read("wage")
+
+    @property
+    def price_consumption(self) -> float:
+        """Price index of consumption, baseline 1, (12)."""
+        return self._read("price_consumption")
+
+    @property
+    def income(self) -> float:
+        """Household income, million USD a year, (16)."""
+        return self._read("income")
+
+    @property
+    def welfare(self) -> float:
+        """Change of real income as a share of the baseline."""
+        return self._read("welfare")
+
+    @property
+    def real_gdp(self) -> float:
+        """Real gross domestic product, million USD a year at baseline prices."""
+        return self._read("real_gdp")
+
+    @property
+    def ree_price(self) -> float:
+        """Price of rare earths paid by users, baseline 1, (15)."""
+        return self._read("ree_price")
+
+    @property
+    def ree_use(self) -> float:
+        """Use of rare earths, tonnes a year, (15)."""
+        return self._read("ree_use")
+
+    @property
+    def ree_wedge(self) -> float:
+        """User price over mine price, tau in (15)."""
+        return self._read("ree_wedge")
+
+
+@dataclass(frozen=True, slots=True)
+class Sector(_Place):
+    """One sector of one region: a name over the economy's arrays."""
+
+    economy: Economy
+    position: int
+    index: int
+
+    @property
+    def _where(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.position, self.index)
+
+    @property
+    def code(self) -> str:
+        """Short code."""
+        return self.economy.sectors.codes[self.index]
+
+    @property
+    def name(self) -> str:
+        """Full name."""
+        return self.economy.sectors.names[self.index]
+
+    @property
+    def region(self) -> Region:
+        """Region the sector is in."""
+        return Region(self.economy, self.position)
+
+    def variety(self, bundle: Literal["R", "L"]) -> FirmVariety:
+        """Return the representative firm of a bundle: ``"R"`` rare earths, ``"L"`` equipped labour.
+
+        Raises
+        ------
+        LabelError
+            If there is no such bundle.
+        """
+        if bundle not in BUNDLES:
+            raise LabelError(f"no bundle {bundle!r}: 'R' is {BUNDLES['R']}, 'L' is {BUNDLES['L']}")
+        return FirmVariety(self.economy, self.position, self.index, bundle)
+
+    @property
+    def unit_cost(self) -> float:
+        """Unit cost, baseline 1, (6)."""
+        return self._read("unit_cost")
+
+    @property
+    def posted_price(self) -> float:
+        """Price posted by producers, baseline 1, (21)."""
+        return self._read("posted_price")
+
+    @property
+    def price_index(self) -> float:
+        """Price of the composite good where it is used, baseline 1, (20)."""
+        return self._read("price_index")
+
+    @property
+    def revenue(self) -> float:
+        """Sales, million USD a year, (14)."""
+        return self._read("revenue")
+
+    @property
+    def exports(self) -> float:
+        """Sales abroad, million USD a year, (14)."""
+        return self._read("exports")
+
+    @property
+    def ree_share(self) -> float:
+        """Share of the R bundle in value added, (5)."""
+        return self._read("ree_share")
+
+
+@dataclass(frozen=True, slots=True)
+class FirmVariety(_Place):
+    """The representative firm of one bundle of one sector: its price, profit, output, and the measure of firms like it."""
+
+    economy: Economy
+    position: int
+    index: int
+    bundle: Literal["R", "L"]
+
+    @property
+    def _where(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.position, self.index)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the sector uses this bundle at all."""
+        return float(self.economy.parameters.views()[f"research_{self.bundle}0"][self._where]) > 0.0
+
+    @property
+    def measure(self) -> float:
+        """Measure of such firms A_v, baseline 1, (3)."""
+        return self._read(f"A_{self.bundle}")
+
+    @property
+    def price(self) -> float:
+        """Price of one variety, a constant markup on its factor's price, baseline 1, (4)."""
+        name = "ree_price" if self.bundle == "R" else "wage"
+        return float(self.economy.value(name)[self.position])
+
+    @property
+    def profit(self) -> float:
+        """Profit of one variety, baseline 1, (7)."""
+        return self._read(f"profit_{self.bundle}")
+
+    @property
+    def entry_cost(self) -> float:
+        """Cost of keeping a variety in operation, baseline 1: profit equals it under free entry, (7)."""
+        return float(self.economy.outcomes.entry_cost()[0, self.position])
+
+    @property
+    def output(self) -> float:
+        """Output of one variety, baseline 1: profit over price, since the markup is constant."""
+        return self.profit / self.price
+
+
+STATE_NAMES = tuple(name for name, _ in STATE)

@@ -1,0 +1,199 @@
+"""The blocks of a scenario beside its policies: calendar, calibration, parameters, adjustment, output."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, PlainSerializer, Tag, ValidationInfo, field_validator
+
+from reesim.checking import (
+    AboveOne,
+    Block,
+    ByLabel,
+    EndDate,
+    Found,
+    HalfLife,
+    Positive,
+    Refused,
+    SectorCode,
+    StartDate,
+    World,
+    nearest,
+    report,
+    shown,
+    world_of,
+)
+from reesim.errors import LabelError
+from reesim.labels import Labels
+from reesim.variables import VARIABLES
+
+DEFAULT_SIGMA = 6.0
+DEFAULT_RHO = 1.36
+DEFAULT_MU = 6.5
+
+
+def _variable(name: str) -> str:
+    if name not in VARIABLES:
+        raise Refused(f"no variable {shown(name)}", nearest(name, VARIABLES) or f"known: {', '.join(VARIABLES)}")
+    return name
+
+
+def _branch(word: type, yes: str, no: str) -> Discriminator:
+    """Choose a union's branch by type, so that an error speaks of one branch only."""
+    return Discriminator(lambda value: yes if isinstance(value, word) else no)
+
+
+Variable = Annotated[str, AfterValidator(_variable)]
+Variables = Annotated[
+    Annotated[Literal["all"], Tag("all")] | Annotated[tuple[Variable, ...], Tag("list"), Field(strict=False)],
+    _branch(str, "all", "list"),
+]
+Substeps = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[int, Tag("count"), Field(ge=1, le=10_000)],
+    _branch(str, "auto", "count"),
+]
+_as_dict = PlainSerializer(dict, return_type=dict[str, float])
+Elasticities = Annotated[dict[SectorCode, Positive], AfterValidator(ByLabel), _as_dict]
+Weights = Annotated[dict[SectorCode, Annotated[float, Field(ge=0.0, lt=1.0)]], AfterValidator(ByLabel), _as_dict]
+Sigma = Annotated[
+    Annotated[Positive, Tag("number")] | Annotated[Elasticities, Tag("by sector")],
+    _branch(Mapping, "by sector", "number"),
+]
+
+
+class CalendarBlock(Block):
+    """When a run starts and ends, and how long its periods are."""
+
+    start: StartDate
+    end: EndDate
+    step: Literal["day", "week", "month", "quarter", "year"] = "month"
+    substeps: Substeps = "auto"
+
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: date, info: ValidationInfo) -> date:
+        start = info.data.get("start")
+        if start is not None and end < start:
+            raise Refused(f"the end {end} comes before the start {start}")
+        return end
+
+
+class CalibrationBlock(Block):
+    """How rare earths are carved out of the baseline year, and what restricted them already."""
+
+    ree_shares: Literal["deck", "accounts"] = "deck"
+    baseline_tax: float = Field(default=0.0, gt=-1.0)
+    baseline_exports_tonnes: Positive = 43_900.0
+
+
+class ParameterBlock(Block):
+    """Elasticities; those by sector override the defaults of the calibration one by one."""
+
+    sigma: Sigma = DEFAULT_SIGMA
+    rho: Positive = DEFAULT_RHO
+    mu: AboveOne = DEFAULT_MU
+    delta: float = 0.0
+    gamma: Weights = Field(default_factory=dict, validate_default=True)
+    epsilon: Elasticities = Field(default_factory=dict, validate_default=True)
+
+    @field_validator("sigma", "gamma", "epsilon", mode="before")
+    @classmethod
+    def _each_sector_once(cls, value: object, info: ValidationInfo) -> object:
+        world = world_of(info)
+        if isinstance(value, Mapping) and world is not None:
+            report(info, _twice(value, world.sectors, str(info.field_name)))
+        return value
+
+    @field_validator("delta")
+    @classmethod
+    def _no_diseconomies(cls, delta: float, info: ValidationInfo) -> float:
+        if "mu" in info.data and theta(delta, info.data["mu"]) < 0.0:
+            least = -1.0 / (info.data["mu"] - 1.0)
+            raise Refused(
+                f"should be at least -1/(mu - 1) = {least:.6g}, where variety effects vanish, not {shown(delta)}"
+            )
+        return delta
+
+    @field_validator("epsilon")
+    @classmethod
+    def _replaceable(cls, epsilon: Mapping[str, float], info: ValidationInfo) -> Mapping[str, float]:
+        world, known = world_of(info), info.data
+        if world is not None and {"mu", "delta", "gamma"} <= set(known):
+            report(info, _too_substitutable(world, known["gamma"], epsilon, theta(known["delta"], known["mu"])))
+        return epsilon
+
+    @property
+    def theta(self) -> float:
+        """Elasticity of a bundle's productivity with respect to its varieties, eq. (4)."""
+        return theta(self.delta, self.mu)
+
+    def sigma_of(self, sectors: Labels) -> tuple[float, ...]:
+        """Trade elasticity of each sector; sectors that a mapping leaves out keep the default."""
+        if isinstance(self.sigma, Mapping):
+            return tuple(self.sigma.get(code, DEFAULT_SIGMA) for code in sectors)
+        return (self.sigma,) * len(sectors)
+
+
+def theta(delta: float, mu: float) -> float:
+    """Return delta + 1/(mu - 1), eq. (4), exactly zero at its lower bound."""
+    if math.isinf(mu):
+        return delta
+    # Compared with the bound as a user would write it: delta = -1/(mu - 1) must give zero, not a rounding error.
+    return 0.0 if delta == -1.0 / (mu - 1.0) else delta + 1.0 / (mu - 1.0)
+
+
+def _twice(numbers: Mapping[object, object], sectors: Labels, name: str) -> Iterator[Found]:
+    seen: dict[str, object] = {}
+    for label in numbers:
+        try:
+            code = sectors.codes[sectors.index(str(label)[:60])]
+        except LabelError:
+            continue
+        if code in seen:
+            path = ("parameters", name, str(label))
+            yield Found(path, f"the sector {code} stands twice, as {seen[code]!r} and as {label!r}", at_key=True)
+        seen[code] = label
+
+
+def _too_substitutable(
+    world: World, gamma: Mapping[str, float], epsilon: Mapping[str, float], theta_value: float
+) -> Iterator[Found]:
+    """Sectors where eq. (9) fails: 1 + theta (1 - epsilon) must be positive wherever rare earths are used."""
+    for code, (default_epsilon, default_gamma) in world.elasticities.items():
+        value = epsilon.get(code, default_epsilon)
+        if gamma.get(code, default_gamma) > 0.0 and 1.0 + theta_value * (1.0 - value) <= 0.0:
+            origin = "" if code in epsilon else ", the default,"
+            message = (
+                f"epsilon {value:g}{origin} is too high for theta = delta + 1/(mu - 1) = {theta_value:.6g}: "
+                "1 + theta (1 - epsilon) must be positive, eq. (9)"
+            )
+            path = ("parameters", "epsilon", code)
+            yield Found(path, message, f"keep it below {1.0 + 1.0 / theta_value:.6g}, or lower delta, or raise mu")
+
+
+class AdjustmentBlock(Block):
+    """Half-lives in years: 0 adjusts at once, inf never."""
+
+    entry: HalfLife = 2.0
+    prices: HalfLife = 0.5
+    trade: HalfLife = 2.0
+
+
+class OutputBlock(Block):
+    """What a path keeps."""
+
+    variables: Variables = "all"
+    every: int = Field(default=1, ge=1)
+
+    @field_validator("variables")
+    @classmethod
+    def _once(cls, variables: object) -> object:
+        if isinstance(variables, tuple) and not variables:
+            raise Refused("should name at least one variable", "write all for all of them")
+        if isinstance(variables, tuple) and len(set(variables)) < len(variables):
+            twice = next(name for name in variables if variables.count(name) > 1)
+            raise Refused(f"the variable {twice!r} stands twice")
+        return variables

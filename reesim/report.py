@@ -1,0 +1,312 @@
+"""Tables of a run for people: key figures by region, observed against model, and what stands behind the numbers.
+
+Effects are hundredths of a per cent, so numbers keep four significant digits, not a number of decimals.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reesim.errors import InputError, LabelError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reesim.path import Path
+    from reesim.provenance import Provenance
+
+__all__ = ["as_text", "choices_text", "gap_table", "gap_text", "stability_text", "summary_table", "summary_text"]
+
+DIGITS = 4
+"""Significant digits in every table."""
+
+SECTOR = "TRA"
+"""The sector whose technology the summary follows: transport equipment, of the largest rare-earth share."""
+
+HEADINGS: Mapping[str, str] = {
+    "welfare_worst_pct": "Welfare, worst (%)",
+    "welfare_worst_date": "  in",
+    "welfare_best_pct": "Welfare, best (%)",
+    "welfare_best_date": "  in",
+    "welfare_end_pct": "Welfare, at the end (%)",
+    "real_gdp_worst_pct": "Real GDP, worst (%)",
+    "real_gdp_worst_date": "  in",
+    "real_gdp_end_pct": "Real GDP, at the end (%)",
+    "ree_price_max": "Price paid for rare earths, peak (baseline = 1)",
+    "ree_price_max_date": "  in",
+    "ree_use_min_pct": "Use of rare earths, lowest (%)",
+    "technology_peak": "A_R/A_L, {sector}, furthest from 1",
+    "technology_peak_date": "  in",
+    "technology_end": "A_R/A_L, {sector}, at the end",
+    "A_R_over_A_L_max": "A_R/A_L, highest of all sectors",
+    "A_R_over_A_L_max_sector": "  sector",
+    "A_R_over_A_L_min": "A_R/A_L, lowest of all sectors",
+    "A_R_over_A_L_min_sector": "  sector",
+}
+"""What `summary_text` calls the columns of `summary_table`, in its order."""
+
+_OBSERVED_NAMES: Mapping[str, str] = {
+    "ree_exports": "exports",
+    "ree_price": "price abroad",
+    "ree_mine_price": "price inside",
+    "ree_wedge": "wedge",
+}
+_GAP_COLUMNS = (
+    "what", "element", "period", "observed", "model", "unit", "observed_over_model", "wrong_direction", "status",
+    "reading",
+)  # fmt: skip
+
+
+def rounded(value: float, digits: int = DIGITS) -> float:
+    """Round to significant digits; what is not finite, and zero, stay as they are."""
+    if value == 0.0 or not math.isfinite(value):
+        return float(value)
+    return float(f"{value:.{digits - 1}e}")
+
+
+def _date(stamp: pd.Timestamp) -> str:
+    """Write a date as a month where it is the first of one."""
+    return f"{stamp:%Y-%m}" if stamp.day == 1 else f"{stamp:%Y-%m-%d}"
+
+
+def _tidied(table: pd.DataFrame) -> pd.DataFrame:
+    """Round numbers and write dates as text."""
+    columns: dict[Any, Any] = {}
+    for name in table:
+        column = table[name]
+        if column.dtype.kind == "M":
+            columns[name] = [_date(stamp) for stamp in column]
+        elif column.dtype.kind == "f":
+            columns[name] = [rounded(value) for value in column]
+        else:
+            columns[name] = column.to_numpy()
+    return type(table)(columns, index=table.index)
+
+
+def summary_table(path: Path, *, sector: str = SECTOR) -> pd.DataFrame:
+    """Key figures by region, from the variables that the path kept.
+
+    Parameters
+    ----------
+    path : Path
+        Changes are against its first row, the baseline.
+    sector : str
+        Code or name of the sector whose A_R/A_L is followed; left out where the path has no such sector.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per region; columns as in `HEADINGS`, those that the path has. Numbers have four significant digits,
+        dates are text. ``attrs["warnings"]`` holds the alerts, ``attrs["sector"]`` the name of the sector.
+    """
+    table, times = path.summary(), path.times
+    if "welfare" in path.values:
+        welfare = path.array("welfare")
+        rows = welfare.argmax(axis=0)
+        table["welfare_best_pct"] = 100 * welfare.max(axis=0)
+        table["welfare_best_date"] = times[rows]
+    name = ""
+    if {"A_R", "A_L"} <= set(path.variables) and sector.casefold() in _forms(path):
+        position = path.sectors.index(sector)
+        name = path.sectors.names[position]
+        ratio = path.array("A_R")[:, :, position] / path.array("A_L")[:, :, position]
+        rows = np.abs(np.log(ratio)).argmax(axis=0)
+        table["technology_peak"] = ratio[rows, np.arange(ratio.shape[1])]
+        table["technology_peak_date"] = times[rows]
+        table["technology_end"] = ratio[-1]
+    tidied = _tidied(table[[column for column in HEADINGS if column in table]])
+    tidied.attrs = {"warnings": path.provenance.alerts, "sector": name}
+    return tidied
+
+
+def _forms(path: Path) -> set[str]:
+    return {form.casefold() for form in (*path.sectors.codes, *path.sectors.names)}
+
+
+def summary_text(path: Path, *, sector: str = SECTOR) -> str:
+    """Key figures as plain text, measures down and regions across, the alerts above them."""
+    table = summary_table(path, sector=sector)
+    lines = [f"WARNING: {text}" for text in path.provenance.alerts]
+    if table.columns.empty:
+        return "\n".join([*lines, "no key figures: the path kept none of the variables that they are made of"])
+    cells = [["", *table.index]]
+    for column in table:
+        heading = HEADINGS[str(column)].format(sector=table.attrs["sector"])
+        cells.append([heading, *(_cell(value) for value in table[column])])
+    return "\n".join([*lines, *_aligned(cells)])
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        return "" if math.isnan(value) else _number(float(value))
+    return "" if value is None else str(value)
+
+
+def _number(value: float) -> str:
+    """Four significant digits without an exponent where that is short."""
+    if value == 0.0 or not 1e-5 <= abs(value) < 1e15:
+        return f"{value:.{DIGITS}g}"
+    decimals = max(0, DIGITS - 1 - math.floor(math.log10(abs(rounded(value)))))
+    return f"{rounded(value):,.{decimals}f}"
+
+
+def _aligned(cells: list[list[str]]) -> list[str]:
+    """Columns of equal width: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rows = []
+    for first, *others in cells:
+        right = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))
+        rows.append("  ".join([first.ljust(widths[0]), *right]).rstrip())
+    return rows
+
+
+def as_text(table: pd.DataFrame) -> str:
+    """Any of these tables as plain text, nothing cut off: text to the left, numbers with four significant digits."""
+    columns = []
+    for name in table:
+        texts = [str(name), *(_cell(value) for value in table[name])]
+        width = max(map(len, texts))
+        numeric = table[name].dtype.kind in "fiu"
+        columns.append([text.rjust(width) if numeric else text.ljust(width) for text in texts])
+    return "\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True))
+
+
+def gap_table(path: Path, *, supplier: str = "CHN") -> pd.DataFrame:
+    """Observed numbers against the path's mean over the same period, the most uncomfortable first.
+
+    Where the observed number rose and the model's fell, or the reverse, comes before all that is merely far away.
+
+    Parameters
+    ----------
+    path : Path
+        Read as by `reesim.observed.gaps`.
+    supplier : str
+        The region that is not a foreign user.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns what, element, period, observed, model, unit, observed_over_model, wrong_direction, status (V read in a
+        source, D derived, M unverified), reading. Without a row if nothing can be compared; ``attrs["reason"]`` then
+        says why, and is empty otherwise.
+    """
+    import pandas as pd
+
+    from reesim import observed
+
+    try:
+        gaps = observed.gaps(path, supplier=supplier)
+    except (InputError, LabelError) as error:
+        return _no_gaps(str(error))
+    if gaps.empty:
+        return _no_gaps(f"no observed number lies within {path.times[0]:%Y-%m-%d} to {path.times[-1]:%Y-%m-%d}")
+    gaps = gaps.rename(columns={"gap": "observed_over_model", "wrong_sign": "wrong_direction"})
+    table = gaps.assign(
+        what=[_OBSERVED_NAMES.get(name, name) for name in gaps["variable"]],
+        period=[_period(start, end) for start, end in zip(gaps["start"], gaps["end"], strict=True)],
+    )
+    tidied = _tidied(pd.DataFrame(table[list(_GAP_COLUMNS)]))
+    tidied.attrs = {"warnings": path.provenance.alerts, "reason": ""}
+    return tidied
+
+
+def _no_gaps(reason: str) -> pd.DataFrame:
+    import pandas as pd
+
+    table = pd.DataFrame(columns=list(_GAP_COLUMNS))
+    table.attrs = {"warnings": (), "reason": reason}
+    return table
+
+
+def _period(start: pd.Timestamp, end: pd.Timestamp) -> str:
+    """Write a period shortly: a day, a month, a year, or its first and last month."""
+    if start == end:
+        return f"{start:%Y-%m-%d}"
+    if not (start.is_month_start and end.is_month_end):
+        return f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
+    if start.is_year_start and end.is_year_end:
+        return f"{start:%Y}" if start.year == end.year else f"{start:%Y} to {end:%Y}"
+    months = (f"{start:%Y-%m}", f"{end:%Y-%m}")
+    return months[0] if months[0] == months[1] else " to ".join(months)
+
+
+def gap_text(path: Path, *, most: int = 12, supplier: str = "CHN") -> str:
+    """Observed against model as plain text: how many numbers disagree, then the worst of them.
+
+    Parameters
+    ----------
+    path : Path
+        As in `gap_table`.
+    most : int
+        Rows shown; the number left out is said.
+    supplier : str
+        The region that is not a foreign user.
+    """
+    table = gap_table(path, supplier=supplier)
+    if table.empty:
+        return f"Observed against model: nothing to compare; {table.attrs['reason']}"
+    wrong = int(table["wrong_direction"].astype(bool).sum())
+    far = int(((table["reading"] != "") & ~table["wrong_direction"].astype(bool)).sum())
+    head = (
+        f"Observed against model, the uncomfortable first: of {len(table)} observed numbers {wrong} moved the other way "
+        f"than the model, and {far} more are off by a factor of two or more."
+    )
+    shown = table.head(most).drop(columns=["reading", "unit"])
+    shown = shown.rename(columns={"observed_over_model": "observed/model", "wrong_direction": "wrong way"})
+    left = len(table) - len(shown)
+    lines = [head, as_text(shown), *([f"… and {left} more"] if left else [])]
+    return "\n".join(lines)
+
+
+def choices_text(path: Path) -> str:
+    """Choices, default speeds and rules behind a path, as plain text, a line for each; printed with every result."""
+    record = path.provenance
+    lines = _listed("Choices", record.choices) or ["Choices: none recorded"]
+    lines += _listed("Overrides", record.overrides)
+    own = {place: rule for place, rule in record.rules.items() if rule != "default"}
+    if record.rules:
+        every = ", ".join(f"{place} {rule}" for place, rule in record.rules.items())
+        lines.append(f"Rules: {every}" + ("  (some are not the defaults)" if own else ""))
+    if record.substeps > 1:
+        lines.append(f"Substeps in each period: {record.substeps}")
+    return "\n".join(lines)
+
+
+def _listed(title: str, entries: Mapping[str, object]) -> list[str]:
+    if not entries:
+        return []
+    width = max(map(len, entries))
+    lines = [f"{title}:"]
+    for key, value in entries.items():
+        head = f"  {key:<{width}}  "
+        lines += textwrap.wrap(str(value), 116, initial_indent=head, subsequent_indent=" " * len(head)) or [head.rstrip()]
+    return lines
+
+
+def stability_text(path: Path) -> str:
+    """State stability of the equilibrium that a path moves around, and the warnings that every output shows."""
+    return "\n".join([_stability(path.provenance), *(f"WARNING: {text}" for text in path.provenance.alerts)])
+
+
+def _stability(record: Provenance) -> str:
+    known = record.stability
+    if "stable" not in known:
+        return "Stability: not assessed (technology is fixed, or the path was made without it)"
+    facts = []
+    rate, half = known.get("spectral_abscissa"), known.get("half_life_years", known.get("half_life"))
+    if isinstance(rate, float):
+        facts.append(f"spectral abscissa {rate:+.4g} a year")
+    if isinstance(half, float) and math.isfinite(half):
+        facts.append(f"slowest half-life {half:.4g} years")
+    word = "stable" if known["stable"] else "UNSTABLE"
+    return f"Stability: {word}" + (f" ({', '.join(facts)})" if facts else "")
+
+

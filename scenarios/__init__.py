@@ -1,0 +1,1 @@
+"""Scenarios that come with reesim; each runs by its name."""

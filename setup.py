@@ -19,8 +19,10 @@ DIRECTIVES = {
     "initializedcheck": DEBUG,
     "cdivision": not DEBUG,
 }
-# No -ffast-math: it would defeat the tests for nan, and no contraction, so that a number does not depend on the compiler's mood.
-COMPILE = ["-O1", "-g"] if DEBUG else ["-O3", "-ffp-contract=off", "-fno-math-errno"]
+# Sums may be reordered (once, by the compiler: a build gives the same bits every time); nothing may assume that numbers are finite,
+# and products are not contracted into sums, so that a result does not hang on the processor.
+SUMS = ["-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"]
+COMPILE = ["-O1", "-g"] if DEBUG else ["-O3", "-ffp-contract=off", "-fno-math-errno", *SUMS]
 
 setup(
     ext_modules=cythonize(

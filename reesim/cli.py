@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from reesim.scenario import Scenario
 
 INTERRUPTED = 130
-FILE_TROUBLE = StoreError.exit_code
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """Base of what typer raises for a command line it cannot read, whichever click it carries."""
 
@@ -40,29 +39,32 @@ class Commands(TyperGroup):
         try:
             code = super().main(arguments, *rest, **options) or 0
             sys.stdout.flush()
-        except ReesimError as error:
-            code = error.exit_code
-            output.report_error(error, code, as_json)
-        except _USAGE_ERROR as error:
-            code = InputError.exit_code
-            _report_usage(error, as_json)
         except BrokenPipeError:
-            output.close_stdout()
-            code = 1
-        except OSError as error:
-            code = FILE_TROUBLE
-            output.report_error(error, code, as_json)
+            code = 1  # who read the output has seen enough: nothing to tell
+        except (ReesimError, OSError, _USAGE_ERROR) as error:
+            code = _report(error, as_json)
         if code == INTERRUPTED:
-            output.report_error(KeyboardInterrupt("interrupted: no file was left half-written"), code, as_json)
+            _report(KeyboardInterrupt("interrupted: no result was left half-written"), as_json)
+        output.settle()
         sys.exit(code)
 
 
-def _report_usage(error: Exception, as_json: bool) -> None:
-    error.show()  # type: ignore[attr-defined]  # click's own: usage, a hint at --help, the message
+def _report(error: BaseException, as_json: bool) -> int:
+    """Show an error and return its exit code."""
+    code, message = INTERRUPTED, str(error)
+    if isinstance(error, _USAGE_ERROR):
+        code, message = InputError.exit_code, error.format_message()  # type: ignore[attr-defined]
+        error.show()  # type: ignore[attr-defined]  # click's own: usage, where help is, the message
+    elif isinstance(error, ReesimError):
+        code = error.exit_code
+    elif isinstance(error, OSError):
+        code = StoreError.exit_code
+        message = f"{error.filename or 'output'}: {error.strerror or error}"
+    if not isinstance(error, _USAGE_ERROR):
+        output.note(message)
     if as_json:
-        message = error.format_message()  # type: ignore[attr-defined]
-        entry = {"type": "UsageError", "exit_code": InputError.exit_code, "message": message}
-        output.say_json({"error": entry})
+        output.say_error(error, code, message)
+    return code
 
 
 app = typer.Typer(
@@ -76,9 +78,7 @@ app = typer.Typer(
     "With --json standard output is one JSON document (missing numbers are null), also for an error: "
     '{"error": {"type", "exit_code", "message", ...}}; messages go to standard error.',
 )
-data_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Derive the shipped tables from the public raw data."
-)
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Derive the shipped tables from raw data.")
 app.add_typer(data_app, name="data")
 
 
@@ -112,17 +112,13 @@ def root(
 ) -> None:
     """Simulate how the world economy adjusts when a country restricts rare earths."""
     if version:
-        from importlib.metadata import PackageNotFoundError
-        from importlib.metadata import version as installed
+        from reesim import __version__
 
-        try:
-            output.say(f"reesim {installed('reesim')}")
-        except PackageNotFoundError:
-            output.say("reesim (not installed: run from its source)")
+        output.say(f"reesim {__version__}")
         raise typer.Exit
 
 
-@app.command()
+@app.command(short_help="Simulate a scenario: path, tables, figures.")
 def run(
     scenario: ScenarioName,
     sets: Sets = None,
@@ -155,7 +151,7 @@ def run(
         cli_run.show(path, results)
 
 
-@app.command()
+@app.command(short_help="Solve a static equilibrium, both technologies.")
 def solve(
     scenario: ScenarioName,
     date: Annotated[
@@ -187,8 +183,8 @@ def solve(
     output.say(f"Static equilibrium of {first.scenario}, policy of {first.date}")
     output.warn(documents.alerts_of(equilibria))
     output.say()
-    output.say_table(table, index=False)
-    output.say()
+    output.say_table(documents.solve_lines(table))
+    output.say("Baseline = 1 where there is no unit; % is change from the baseline, m USD million a year.\n")
     for equilibrium in equilibria:
         output.say(documents.stability_words(equilibrium))
     output.say_choices(first.choices)
@@ -202,7 +198,7 @@ def _equilibria(scenario: Scenario, date: str | None, technology: Technology | N
     return [equilibrium.solve(scenario, date, choice.value, economy=economy) for choice in wanted]
 
 
-@app.command()
+@app.command(short_help="Compare two saved paths.")
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A.h5", help="What the other is measured against.")],
     b: Annotated[Path, typer.Argument(metavar="B.h5", help="The other.")],
@@ -231,7 +227,7 @@ def compare(
         cli_compare.show(comparison, drawn)
 
 
-@app.command()
+@app.command(short_help="Show a saved path.")
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="A saved path.")],
     variable: Annotated[
@@ -266,7 +262,7 @@ def _show_variable(path: Result, name: str) -> None:
     output.say_wide(table)
 
 
-@app.command()
+@app.command(short_help="Validate a scenario and do nothing else.")
 def check(scenario: ScenarioName, sets: Sets = None, as_json: Json = False) -> None:
     """Validate a scenario and do nothing else; each problem as file:line:column: path: message.
 
@@ -281,9 +277,7 @@ def check(scenario: ScenarioName, sets: Sets = None, as_json: Json = False) -> N
     except ScenarioError as error:
         problems, texts = output.problems_of(error), [str(problem) for problem in error.problems]
     if as_json:
-        output.say_json(
-            {"schema": "reesim.check/1", "file": scenario, "valid": not problems, "problems": problems}
-        )
+        output.say_json({"schema": "reesim.check/1", "file": scenario, "valid": not problems, "problems": problems})
     elif not problems:
         output.say(f"{scenario}: valid{f' ({title})' if title else ''}")
     for text in texts if not as_json else ():
@@ -318,9 +312,9 @@ def list_scenarios(as_json: Json = False) -> None:
         output.say(f"{name:<{width}}  {title}")
 
 
-@app.command("moments")
+@app.command("moments", short_help="Tabulate calibration moments.")
 def show_moments(
-    scenario: Annotated[str, typer.Argument(metavar="[SCENARIO]", help="Whose calibration.")] = "baseline",
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="Whose calibration.")] = "baseline",
     sets: Sets = None,
     as_json: Json = False,
 ) -> None:
@@ -328,6 +322,7 @@ def show_moments(
 
     JSON: schema, scenario, choices, moments (records).
     """
+    from reesim import cli_documents as documents
     from reesim import equilibrium, moments
 
     chosen = _load(scenario, sets, None)
@@ -335,15 +330,15 @@ def show_moments(
     table = moments.moments(calibration)
     if as_json:
         choices = calibration.choices
-        output.say_json(
-            {"schema": "reesim.moments/1", "scenario": chosen.name, "choices": choices, "moments": table}
-        )
+        output.say_json({"schema": "reesim.moments/1", "scenario": chosen.name, "choices": choices, "moments": table})
         return
-    output.say_table(table, index=False)
+    output.say_table(documents.moments_table(table), index=False)
+    for line in documents.moments_notes(table):
+        output.say(line)
     output.say_choices(calibration.choices)
 
 
-@data_app.command()
+@data_app.command(short_help="World input-output table (WIOD 2013).")
 def wiod(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A .RData or .xlsx file, or the folder of them.")],
     year: Annotated[int, typer.Option("--year", help="1995 to 2011.")],
@@ -360,7 +355,7 @@ def wiod(
     output.say(table.source)
 
 
-@data_app.command()
+@data_app.command(short_help="Observed series of the episode.")
 def observed(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of the collected raw tables.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the tables.")],
@@ -388,4 +383,3 @@ def main() -> None:
         # A terminal that lacks a letter shows a question mark instead of a traceback.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     app(prog_name="reesim")
-

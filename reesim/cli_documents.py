@@ -23,11 +23,17 @@ HEADLINES = ("welfare", "real_gdp", "wage", "ree_price", "ree_use", "A_R", "A_L"
 
 _MONEY = "million USD a year"
 _PER_CENT = "% of baseline"
-_RENTS = (("export-tax revenue", "ree_tax_revenue"), ("quota rent", "ree_quota_rent"), ("embargo rent", "ree_embargo_rent"))
+_HAT = "baseline = 1"
+_SHORT_UNITS = {_MONEY: " (m USD)", _PER_CENT: " (%)", _HAT: ""}
+_RENTS = (
+    ("export tax on sales to", "ree_tax_revenue"),
+    ("quota rent on sales to", "ree_quota_rent"),
+    ("embargo rent on sales to", "ree_embargo_rent"),
+)
 
 
 def provenance_document(path: Path) -> dict[str, Any]:
-    """What every JSON document says of a path: name, calendar, certificate, warnings, choices, rules, stability."""
+    """Collect what every JSON document says of a path: calendar, certificate, warnings, choices, rules, stability."""
     record = path.provenance
     return {
         "scenario": record.name,
@@ -88,7 +94,7 @@ def variable_document(path: Path, name: str) -> dict[str, Any]:
 
 
 def solve_table(equilibria: Sequence[Equilibrium], sectors: Sequence[str]) -> pd.DataFrame:
-    """Static equilibria side by side.
+    """Put static equilibria side by side.
 
     Parameters
     ----------
@@ -119,22 +125,30 @@ def solve_table(equilibria: Sequence[Equilibrium], sectors: Sequence[str]) -> pd
     return pd.DataFrame(rows, columns=["quantity", "unit", "technology", *regions])
 
 
-def _quantities(
-    equilibrium: Equilibrium, sectors: Sequence[str]
-) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
+def _quantities(equilibrium: Equilibrium, sectors: Sequence[str]) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
     """Name, unit and values by region of each line of the table."""
     positions = dict.fromkeys(equilibrium.sectors.index(label) for label in sectors)
     ratio = equilibrium.array("A_R") / equilibrium.array("A_L")
     for position in positions:
-        yield f"A_R/A_L, {equilibrium.sectors.names[position]}", "baseline = 1", ratio[:, position]
+        yield f"A_R/A_L, {equilibrium.sectors.names[position]}", _HAT, ratio[:, position]
     yield "welfare", _PER_CENT, 100.0 * equilibrium.array("welfare")
     yield "real GDP", _PER_CENT, equilibrium.change("real_gdp")
     yield "exports", _PER_CENT, _total_change(equilibrium, "exports")
     yield "exports, quantity", _PER_CENT, _total_change(equilibrium, "exports_real")
-    yield "rare-earth price paid", "baseline = 1", equilibrium.array("ree_price")
-    yield "rare-earth use", _PER_CENT, equilibrium.change("ree_use")
+    yield "price paid for rare earths", _HAT, equilibrium.array("ree_price")
+    yield "use of rare earths", _PER_CENT, equilibrium.change("ree_use")
     for quantity, name in _RENTS:
-        yield f"{quantity} on sales to", _MONEY, equilibrium.array(name)
+        yield quantity, _MONEY, equilibrium.array(name)
+
+
+def solve_lines(table: pd.DataFrame) -> pd.DataFrame:
+    """Shorten a table of `solve_table` for reading: units in the name, each name once, no lines of mere zeros."""
+    regions = list(table.columns[3:])
+    moved = (table[regions] != 0.0).any(axis=1).groupby(table["quantity"]).transform("any")
+    shown = table[moved | (table["unit"] != _MONEY)]
+    names = shown["quantity"] + shown["unit"].map(_SHORT_UNITS)
+    once = names.where(~names.duplicated(), "")
+    return shown.drop(columns=["quantity", "unit"]).set_index(once.rename(""))
 
 
 def _total_change(equilibrium: Equilibrium, name: str) -> NDArray[np.float64]:
@@ -182,7 +196,8 @@ def stability_words(equilibrium: Equilibrium) -> str:
     """One line on an equilibrium: what certifies it, and whether entry returns to it."""
     certificate = equilibrium.certificate
     place = ", ".join(part for part in (certificate.equation, certificate.region, certificate.sector) if part)
-    text = f"{equilibrium.technology}: largest relative residual {certificate.residual:.2g}{f' ({place})' if place else ''}"
+    where = f" ({place})" if place else ""
+    text = f"{equilibrium.technology}: largest relative residual {certificate.residual:.2g}{where}"
     if equilibrium.stability is None:
         return f"{text}; no entry, so nothing to be unstable"
     if not equilibrium.stability.stable:
@@ -210,8 +225,28 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
 
 
 def provenance_table(differences: Mapping[str, tuple[object, object]]) -> pd.DataFrame:
-    """What differs behind two paths, a row each."""
+    """List what differs behind two paths, a row each; what neither says in words is left out."""
     import pandas as pd
 
-    rows = [(key, *("" if side is None else side for side in pair)) for key, pair in differences.items()]
+    pairs = {key: ["" if side is None else side for side in pair] for key, pair in differences.items()}
+    rows = [(key, *pair) for key, pair in pairs.items() if pair != ["", ""]]
     return pd.DataFrame(rows, columns=["setting", "A", "B"])
+
+
+def moments_table(moments: pd.DataFrame) -> pd.DataFrame:
+    """Calibration moments without their sources and notes, and without labels that no moment has."""
+    shown = moments.drop(columns=["source", "note"])
+    empty = [name for name in ("partner", "sector") if (shown[name] == "").all()]
+    return shown.drop(columns=empty)
+
+
+def moments_notes(moments: pd.DataFrame) -> list[str]:
+    """Say what is not matched and why, and where the targets are from, a line each."""
+    lines = ["", "What is not matched, and why:"]
+    for row in moments[moments["status"] != "matched"].to_dict("records"):
+        name = ", ".join(part for part in (row["moment"], row["region"]) if part)
+        lines.append(f"  {name}: {row['note'] or row['status']}")
+    lines += ["", "Sources of the targets:"]
+    for source, group in moments[moments["source"] != ""].groupby("source", sort=False):
+        lines.append(f"  {', '.join(dict.fromkeys(group['moment']))}: {source}")
+    return lines

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from reesim.errors import ConvergenceError, ScenarioError, StoreError
+from reesim.errors import ConvergenceError, ReesimError, ScenarioError, StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-_PIPE_WIDTH = 100_000
-"""Columns of a table that no terminal shows: enough for any."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PROGRESS_LINES = 4
+_GAP = 2
+_KINDS = {2: "UsageError", 130: "Interrupted"}
 _INTEGER_FROM = 1000.0
 _GROUPED_FROM = 10_000.0
 
@@ -81,26 +81,42 @@ def say_table(frame: pd.DataFrame, title: str = "", *, index: bool = True) -> No
     index : bool
         Whether the labels of the rows are shown.
     """
-    from rich import box
-    from rich.table import Table
-
     if title:
         say(title)
-    terminal = sys.stdout.isatty()
-    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, show_edge=False)
     shown = frame.reset_index() if index else frame
+    heads = [tame(name) for name in shown.columns]
     rows = [[cell(value) for value in row] for row in shown.itertuples(index=False, name=None)]
-    for position, name in enumerate(shown.columns):
-        numeric = all(_is_number(row[position]) for row in rows)
-        table.add_column(
-            tame(name), justify="right" if numeric and rows else "left", no_wrap=numeric, overflow="fold"
-        )
+    numeric = [bool(rows) and all(_is_number(row[position]) for row in rows) for position in range(len(heads))]
+    if sys.stdout.isatty() and _say_folded(heads, rows, numeric):
+        return
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        fitted = zip(row, widths, numeric, strict=True)
+        say("  ".join(text.rjust(width) if right else text.ljust(width) for text, width, right in fitted).rstrip())
+
+
+def _say_folded(heads: list[str], rows: list[list[str]], numeric: list[bool]) -> bool:
+    """Write a table to a terminal, words folded and numbers whole; False if it is too narrow for that."""
+    from rich.table import Table
+
+    console = _console(sys.stdout)
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    least = 0
+    for position, (head, right) in enumerate(zip(heads, numeric, strict=True)):
+        texts = [head, *(row[position] for row in rows)]
+        width = max(len(part) for text in texts for part in ([text] if right else text.split() or [""]))
+        table.add_column(head, justify="right" if right else "left", no_wrap=right, min_width=width)
+        least += width + _GAP
+    if least > console.width:
+        return False
     for row in rows:
         table.add_row(*row)
-    _console(sys.stdout).print(table)
+    console.print(table)
+    return True
 
 
 def _is_number(text: str) -> bool:
+    """Whether a cell belongs to the right: a number, a date, or nothing."""
     return not text or re.fullmatch(r"[+-]?[\d.,]+(e[+-]?\d+)?|[+-]?inf|\d{4}-\d\d-\d\d", text) is not None
 
 
@@ -108,15 +124,7 @@ def _console(stream: TextIO) -> Console:
     from rich.console import Console
 
     # Not rich's markup: square brackets in titles and choices are text.
-    plain = None if stream.isatty() else _PIPE_WIDTH
-    return Console(
-        file=stream,
-        width=plain,
-        color_system="auto" if plain is None else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
 
 
 @contextlib.contextmanager
@@ -178,18 +186,17 @@ def say_json(document: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(json_ready(document), indent=2, allow_nan=False) + "\n")
 
 
-def report_error(error: BaseException, exit_code: int, as_json: bool) -> None:
-    """Write an error as its message to standard error, and with ``--json`` as an object to standard output."""
-    note(error)
-    if not as_json:
-        return
-    entry: dict[str, Any] = {"type": type(error).__name__, "exit_code": exit_code, "message": tame(error)}
+def say_error(error: BaseException, exit_code: int, message: str) -> None:
+    """Write an error as a JSON object to standard output, if that can still be written to."""
+    kind = type(error).__name__ if isinstance(error, ReesimError | OSError) else _KINDS[exit_code]
+    entry: dict[str, Any] = {"type": kind, "exit_code": exit_code, "message": tame(message)}
     if isinstance(error, ScenarioError):
         entry["problems"] = problems_of(error)
     if isinstance(error, ConvergenceError):
         names = ("residual", "equation", "region", "sector", "date")
         entry |= {name: getattr(error, name) for name in names}
-    say_json({"error": entry})
+    with contextlib.suppress(OSError):
+        say_json({"error": entry})
 
 
 def problems_of(error: ScenarioError) -> list[dict[str, object]]:
@@ -245,6 +252,9 @@ def say_choices(choices: Mapping[str, str]) -> None:
         say(f"  {name}: {text}")
 
 
-def close_stdout() -> None:
-    """Point standard output nowhere: whoever read it has gone, and Python flushes it once more at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def settle() -> None:
+    """Flush standard output; if that fails point it nowhere, for Python flushes it once more at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

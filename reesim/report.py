@@ -211,7 +211,7 @@ def gap_table(path: Path, *, supplier: str = "CHN") -> pd.DataFrame:
     gaps = gaps.rename(columns={"gap": "observed_over_model", "wrong_sign": "wrong_direction"})
     table = gaps.assign(
         what=[_OBSERVED_NAMES.get(name, name) for name in gaps["variable"]],
-        period=[_period(start, end) for start, end in zip(gaps["start"], gaps["end"], strict=True)],
+        period=[period_words(start, end) for start, end in zip(gaps["start"], gaps["end"], strict=True)],
     )
     tidied = _tidied(pd.DataFrame(table[list(_GAP_COLUMNS)]))
     tidied.attrs = {"warnings": path.provenance.alerts, "reason": ""}
@@ -226,7 +226,7 @@ def _no_gaps(reason: str) -> pd.DataFrame:
     return table
 
 
-def _period(start: pd.Timestamp, end: pd.Timestamp) -> str:
+def period_words(start: pd.Timestamp, end: pd.Timestamp) -> str:
     """Write a period shortly: a day, a month, a year, or its first and last month."""
     if start == end:
         return f"{start:%Y-%m-%d}"
@@ -271,10 +271,7 @@ def choices_text(path: Path) -> str:
     record = path.provenance
     lines = _listed("Choices", record.choices) or ["Choices: none recorded"]
     lines += _listed("Overrides", record.overrides)
-    own = {place: rule for place, rule in record.rules.items() if rule != "default"}
-    if record.rules:
-        every = ", ".join(f"{place} {rule}" for place, rule in record.rules.items())
-        lines.append(f"Rules: {every}" + ("  (some are not the defaults)" if own else ""))
+    lines += _listed("Rules", record.rules)
     if record.substeps > 1:
         lines.append(f"Substeps in each period: {record.substeps}")
     return "\n".join(lines)

@@ -250,7 +250,7 @@ def adjust_level(level: Array, target: Array, share_of_gap: float) -> Array:
 
 # --- the temporary equilibrium --------------------------------------------------------------------------------------------
 
-INNER_PASSES = 2
+INNER_PASSES = 3
 """Rounds of the expenditure circuit (13)-(16) in one evaluation: cheap beside the prices, and fewer evaluations follow."""
 
 

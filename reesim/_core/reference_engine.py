@@ -15,8 +15,10 @@ from reesim._core import reference as ref
 from reesim._core.layout import Array, Parameters
 from reesim._core.reference import Equations
 
-SOLVER_TOLERANCE = 2e-12
-"""Largest change of any unknown (a log, or an output ratio) in the last pass: leaves certificates room below 1e-10."""
+STEP_TOLERANCE = 1e-13
+"""Largest change of any unknown (a log, or an output ratio) in the last pass of a step: paths differ by iteration below 1e-12."""
+STATIC_TOLERANCE = 2e-12
+"""The same for static equilibria: leaves certificates room below 1e-10."""
 STEP_PASSES = 400
 STATIC_PASSES = 160
 ANDERSON_MEMORY = 40
@@ -74,23 +76,25 @@ def corrected(correction: SimpleNamespace, residual: Array) -> Array:
     return residual + (correction.matrix @ (correction.weight @ residual)) @ correction.span
 
 
-def broyden(residual_of: Callable[[Array], Array], x: Array, correction: SimpleNamespace) -> tuple[Array, int]:
-    """Broyden's good method on g(x) - x, the inverse kept as rank-one factors, from the regional correction as first guess."""
-    factors: list[tuple[Array, Array]] = []
+def broyden(residual_of: Callable[[Array], Array], x: Array, correction: SimpleNamespace, learned: list[tuple[Array, Array]]) -> tuple[Array, int]:
+    """Broyden's good method on g(x) - x, the inverse kept as rank-one factors, from the regional correction as first guess.
+
+    ``learned`` carries the factors from one solve to the next: the economy moves little in a period.
+    """
     move: Array | None = None
     for passes in range(1, STEP_PASSES + 1):
         residual = residual_of(x)
-        if np.abs(residual).max() <= SOLVER_TOLERANCE:
+        if np.abs(residual).max() <= STEP_TOLERANCE:
             return x, passes
         z = corrected(correction, residual)
-        for up, down in factors:
+        for up, down in learned:
             z = z + up * (down @ z)
         if move is not None:
             norm = move @ move
             z = z / (1.0 - (move @ z) / norm)
-            factors.append((z, move / norm))
-            if len(factors) > BROYDEN_MEMORY:
-                factors.clear()
+            learned.append((z, move / norm))
+            if len(learned) > BROYDEN_MEMORY:
+                learned.clear()
         x, move = x + z, z
         if not np.isfinite(x).all():
             break
@@ -98,12 +102,18 @@ def broyden(residual_of: Callable[[Array], Array], x: Array, correction: SimpleN
 
 
 def solve_temporary(
-    par: Equations, policy: Equations, at_once: Equations, state: Equations, x: Array, correction: SimpleNamespace
-) -> tuple[Array, Equations, int]:
+    par: Equations,
+    policy: Equations,
+    at_once: Equations,
+    state: Equations,
+    x: Array,
+    correction: SimpleNamespace,
+    learned: list[tuple[Array, Array]],
+) -> tuple[Array, Equations]:
     """Temporary equilibrium at a state, (20)."""
     period = ref.open_period(par, state, at_once)
-    x, passes = broyden(lambda u: ref.temporary_map(par, policy, at_once, period, u)[0] - u, x, correction)
-    return x, ref.temporary_map(par, policy, at_once, period, x)[1], passes
+    x, _ = broyden(lambda u: ref.temporary_map(par, policy, at_once, period, u)[0] - u, x, correction, learned)
+    return x, ref.temporary_map(par, policy, at_once, period, x)[1]
 
 
 def next_state(par: Equations, speeds: Equations, state: Equations, eq: Equations) -> Equations:
@@ -127,18 +137,28 @@ def run(parameters: Parameters, speeds: Equations, policies: list[Equations], su
     par = ref.unpack(parameters)
     at_once = Equations(price=speeds.price == 1.0, trade=speeds.trade == 1.0, entry=speeds.entry == 1.0)
     state, x = baseline_state(par), opening_guess(par, at_once)
-    correction, before, rows = regional_correction(par, at_once, x.size), x, []
+    correction = regional_correction(par, at_once, x.size)
+    learned: list[tuple[Array, Array]] = []
+    rows: list[Equations] = []
+    before, oldest, calm, last = x, x, 0, None
     for policy in policies:
         for substep in range(substeps):
+            calm, last = (calm + 1 if last is not None and _same(policy, last) else 0), policy
+            guess = 3.0 * (x - before) + oldest if calm >= 3 else 2.0 * x - before if calm == 2 else x
             try:
-                found, eq, _ = solve_temporary(par, policy, at_once, state, 2.0 * x - before, correction)
+                found, eq = solve_temporary(par, policy, at_once, state, guess, correction, learned)
             except NotSolved:
-                found, eq, _ = solve_temporary(par, policy, at_once, state, x, correction)
-            before, x = x, found
+                learned.clear()
+                found, eq = solve_temporary(par, policy, at_once, state, x, correction, learned)
+            oldest, before, x = before, x, found
             if substep == 0:
                 rows.append(eq)
             state = next_state(par, speeds, state, eq)
     return rows
+
+
+def _same(a: Equations, b: Equations) -> bool:
+    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("tax", "embargo", "quota", "rent_share"))
 
 
 # --- the static equilibrium -----------------------------------------------------------------------------------------------
@@ -209,7 +229,7 @@ def anderson(g: Callable[[Array], Array], x: Array) -> tuple[Array, int]:
     last_x = last_r = None
     for passes in range(1, STATIC_PASSES + 1):
         residual = g(x) - x
-        if np.abs(residual).max() <= SOLVER_TOLERANCE:
+        if np.abs(residual).max() <= STATIC_TOLERANCE:
             return x, passes
         if last_r is not None:
             moves.append(x - last_x)

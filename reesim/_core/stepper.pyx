@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 from reesim._core.blocks cimport Economy, Policy, Row, bind_economy, bind_policy, bind_row, f64, policy_size, row_size
 from reesim._core.certificate cimport Verdict, certify
 from reesim._core.temporary cimport (
-    AtOnce, Work, bind_work, fill_row, open_period, optimal_shares, set_regional_correction, solve_temporary, unknowns, work_size
+    AtOnce, Work, bind_work, fill_row, learned_size, open_period, optimal_shares, set_regional_correction, solve_temporary, unknowns, work_size
 )
 
 import numpy as np
@@ -45,6 +45,17 @@ cdef void follow(const Economy* e, AtOnce at_once, f64 entry, f64 price, f64 tra
             after.A_L[c] *= exp(entry * (log((1.0 - now.ree_share[c]) * va / (e.research_L0[c] * now.A_L[c])) - log_unit))
 
 
+cdef bint same_policy(const Policy* p, f64* last, Py_ssize_t N) noexcept nogil:
+    """Whether the policy is that of the period before, which is then overwritten."""
+    cdef Py_ssize_t i
+    cdef bint same = last[2 * N] == p.quota and last[2 * N + 1] == p.rent_share
+    for i in range(N):
+        same = same and last[i] == p.tax[i] and last[N + i] == p.embargo[i]
+        last[i], last[N + i] = p.tax[i], p.embargo[i]
+    last[2 * N], last[2 * N + 1] = p.quota, p.rent_share
+    return same
+
+
 cdef class Stepper:
     """Steps an economy from its baseline.
 
@@ -69,7 +80,8 @@ cdef class Stepper:
     cdef readonly long passes
     cdef readonly tuple fault
     cdef const f64[::1] economy_block
-    cdef f64[::1] row_block, next_block, memory, guess, before, own
+    cdef f64[::1] row_block, next_block, memory, own
+    cdef f64[::1] guess, before, oldest, calm, policy_block  # unknowns solved last and before, periods since policy changed
     cdef Economy economy
     cdef AtOnce at_once
     cdef Work work
@@ -90,13 +102,14 @@ cdef class Stepper:
         n = unknowns(N, S, self.at_once)
         self.memory = np.zeros(work_size(N, S))
         self.row_block, self.next_block = np.zeros(row_size(N, S)), np.zeros(row_size(N, S))
-        self.guess, self.before, self.own = np.zeros(n), np.zeros(n), np.zeros(N)
+        self.guess, self.before, self.oldest, self.own = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(N)
+        self.calm, self.policy_block = np.zeros(1), np.zeros(2 * N + 2)
         self.work = bind_work(&self.memory[0], N, S)
         self.passes, self.fault = 0, ()
         self._open_at_baseline()
         self._correct_regions()
 
-    cdef void _open_at_baseline(self):
+    def _open_at_baseline(self):
         cdef Py_ssize_t N = self.economy.N, cells = self.economy.N * self.economy.S
         np.asarray(self.next_block)[: 3 * cells] = 1.0
         np.asarray(self.next_block)[3 * cells : (3 + N) * cells] = self.parameters.views()["trade_share0"].ravel()
@@ -117,6 +130,7 @@ cdef class Stepper:
         inverse = np.linalg.inv(np.asarray(dense)) - np.eye(2 * N)
         cdef f64[:, ::1] regional = np.ascontiguousarray(inverse)
         memcpy(self.work.regional, &regional[0, 0], 4 * N * N * sizeof(f64))
+        self.work.held[0] = 0.0
 
     cdef int _solve(self, const Policy* p, f64* worst, Py_ssize_t* where) noexcept nogil:
         """Open the period at the next state and solve it; the row then holds state and equilibrium. 0 if not solved."""
@@ -126,20 +140,26 @@ cdef class Stepper:
         cdef f64 now
         cdef int passes
         open_period(&self.economy, self.at_once, &state, &self.work)
-        for c in range(n):  # the path is smooth between policy changes: extrapolate
+        self.calm[0] = self.calm[0] + 1.0 if same_policy(p, &self.policy_block[0], self.economy.N) else 0.0
+        for c in range(n):  # the path is smooth between changes of policy: extrapolate as far as it has been
             now = self.guess[c]
-            self.guess[c] = 2.0 * now - self.before[c]
+            if self.calm[0] >= 3.0:
+                self.guess[c] = 3.0 * (now - self.before[c]) + self.oldest[c]
+            elif self.calm[0] == 2.0:
+                self.guess[c] = 2.0 * now - self.before[c]
+            self.oldest[c] = self.before[c]
             self.before[c] = now
         passes = solve_temporary(&self.economy, p, self.at_once, &self.work, &self.guess[0], worst, where)
         self.passes += passes
         if passes == 0:
+            self.work.held[0] = 0.0
             memcpy(&self.guess[0], &self.before[0], n * sizeof(f64))
             passes = solve_temporary(&self.economy, p, self.at_once, &self.work, &self.guess[0], worst, where)
             self.passes += passes
         if passes == 0:
             memcpy(&self.guess[0], &self.before[0], n * sizeof(f64))
             return 0
-        fill_row(&self.economy, p, self.at_once, &self.work, &self.guess[0], &row)
+        fill_row(&self.economy, p, self.at_once, &state, &self.work, &self.guess[0], &row)
         return passes
 
     def solve(self, const f64[::1] policy):
@@ -237,11 +257,20 @@ cdef class Stepper:
         twin.restore(self.save())
         return twin
 
+    def _moving(self):
+        """Views of all that moves; what `Stepper` does next is a function of it."""
+        cdef Py_ssize_t size = learned_size(4 * self.economy.N * self.economy.S + 2 * self.economy.N)
+        learned = np.asarray(self.memory)[self.memory.shape[0] - size :]
+        return (
+            np.asarray(self.row_block), np.asarray(self.next_block), np.asarray(self.guess), np.asarray(self.before),
+            np.asarray(self.oldest), np.asarray(self.calm), np.asarray(self.policy_block), learned,
+        )  # fmt: skip
+
     def save(self):
         """Everything that moves, as plain arrays; what follows from it is the same bit for bit."""
-        return np.array(self.row_block), np.array(self.next_block), np.array(self.guess), np.array(self.before)
+        return tuple(np.array(block) for block in self._moving())
 
     def restore(self, saved):
         """Go back to what `save` gave."""
-        for block, values in zip((self.row_block, self.next_block, self.guess, self.before), saved, strict=True):
-            np.asarray(block)[...] = values
+        for block, values in zip(self._moving(), saved, strict=True):
+            block[...] = values

@@ -33,7 +33,12 @@ cdef struct Work:               # scratch memory of one solver; nothing in it ou
     f64* embargo
     f64* new_price
     f64* term
+    f64* to_ree                 # what a dollar of sales pays to mines, labour and owners, by cell
+    f64* to_labour
+    f64* to_owners
     # Broyden
+    f64* learned                # `held`, `up` and `down` as one block
+    f64* held                   # factors in use, a count
     f64* x
     f64* x_new
     f64* move
@@ -47,9 +52,12 @@ cdef Py_ssize_t work_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil
 cdef Work bind_work(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil
 cdef void optimal_shares(const Economy* e, const f64* log_p, f64* trade_share, f64* log_P, f64* scratch) noexcept nogil
 cdef void open_period(const Economy* e, AtOnce at_once, const Row* state, Work* w) noexcept nogil
-cdef void temporary_map(const Economy* e, const Policy* p, AtOnce at_once, Work* w, const f64* x, f64* x_new, Row* out) noexcept nogil
+cdef void temporary_map(const Economy* e, const Policy* p, AtOnce at_once, Work* w, const f64* x, f64* x_new) noexcept nogil
 cdef void set_regional_correction(const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* dense) noexcept nogil
 cdef int solve_temporary(const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* x, f64* worst, Py_ssize_t* where) noexcept nogil
-cdef void fill_row(const Economy* e, const Policy* p, AtOnce at_once, Work* w, const f64* x, Row* out) noexcept nogil
+cdef void fill_row(
+    const Economy* e, const Policy* p, AtOnce at_once, const Row* state, Work* w, const f64* x, Row* out
+) noexcept nogil
+cdef Py_ssize_t learned_size(Py_ssize_t n) noexcept nogil
 cdef void final_prices(const Economy* e, const f64* log_P, f64* log_P_C, f64* final_share) noexcept nogil
 cdef void material_costs(const Economy* e, const f64* log_P, f64* materials) noexcept nogil

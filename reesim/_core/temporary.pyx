@@ -15,11 +15,11 @@ import numpy as np
 from reesim._core.blocks cimport bind_economy, bind_policy, bind_row, row_size
 
 cdef enum:
-    INNER_PASSES = 2
+    INNER_PASSES = 3
     PASSES = 400
     MEMORY = 30
 
-cdef f64 TOLERANCE = 2e-12
+cdef f64 TOLERANCE = 1e-13
 
 
 cdef Py_ssize_t unknowns(Py_ssize_t N, Py_ssize_t S, AtOnce at_once) noexcept nogil:
@@ -29,7 +29,11 @@ cdef Py_ssize_t unknowns(Py_ssize_t N, Py_ssize_t S, AtOnce at_once) noexcept no
 cdef Py_ssize_t work_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
     cdef Py_ssize_t cells = N * S
     cdef Py_ssize_t n = 4 * cells + 2 * N
-    return 16 * cells + N * cells + 10 * N + (3 + 2 * (MEMORY + 1)) * n + 4 * N * N
+    return 18 * cells + N * cells + 10 * N + 4 * N * N + 3 * n + learned_size(n)
+
+
+cdef Py_ssize_t learned_size(Py_ssize_t n) noexcept nogil:
+    return 1 + 2 * (MEMORY + 1) * n
 
 
 cdef Work bind_work(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil:
@@ -40,8 +44,9 @@ cdef Work bind_work(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil:
     w.log_A_R, w.log_A_L, w.log_p, w.log_P = at, at + cells, at + 2 * cells, at + 3 * cells
     w.final_share, w.materials, w.share_R, w.log_v = at + 4 * cells, at + 5 * cells, at + 6 * cells, at + 7 * cells
     w.log_c, w.ratio, w.sales, w.spending = at + 8 * cells, at + 9 * cells, at + 10 * cells, at + 11 * cells
-    w.spent, w.term, w.weight = at + 12 * cells, at + 13 * cells, at + 14 * cells
-    at += 16 * cells
+    w.spent, w.term, w.weight, w.to_ree = at + 12 * cells, at + 13 * cells, at + 14 * cells, at + 15 * cells
+    w.to_labour, w.to_owners = at + 16 * cells, at + 17 * cells
+    at += 18 * cells
     w.trade_share = at
     at += N * cells
     w.log_P_C, w.labour, w.wage, w.ree_price, w.value = at, at + N, at + 2 * N, at + 3 * N, at + 4 * N
@@ -51,8 +56,8 @@ cdef Work bind_work(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil:
     at += 4 * N * N
     w.x, w.x_new, w.move = at, at + n, at + 2 * n
     at += 3 * n
-    w.up = at
-    w.down = at + (MEMORY + 1) * n
+    w.learned, w.held, w.up = at, at, at + 1
+    w.down = at + 1 + (MEMORY + 1) * n
     return w
 
 
@@ -166,7 +171,7 @@ cdef void open_period(const Economy* e, AtOnce at_once, const Row* state, Work* 
 
 
 cdef void factor_prices(const Economy* e, AtOnce at_once, Work* w, const f64* x) noexcept nogil:
-    """Bundles, value added and unit cost at the unknowns, (4)-(6)."""
+    """Bundles, value added and unit cost at the unknowns, (4)-(6), and what a dollar of a cell's sales pays to whom."""
     cdef Py_ssize_t i, s, c, N = e.N, S = e.S
     cdef Py_ssize_t cells = N * S
     cdef const f64* log_wage = x + cells
@@ -175,7 +180,9 @@ cdef void factor_prices(const Economy* e, AtOnce at_once, Work* w, const f64* x)
     cdef const f64* log_A_R = w.log_A_R
     cdef const f64* log_A_L = w.log_A_L
     cdef const f64* at = log_ree + N
-    cdef f64 log_P_L
+    cdef bint free = at_once.entry and not e.in_good
+    cdef f64 factor = (e.mu - 1.0) / e.mu
+    cdef f64 log_P_L, va
     cdef Nest nest
     if at_once.price:
         log_p = at
@@ -194,30 +201,32 @@ cdef void factor_prices(const Economy* e, AtOnce at_once, Work* w, const f64* x)
             w.log_v[c] = log_P_L + nest.log_gain
             w.log_c[c] = e.phi_va[c] * w.log_v[c] + w.materials[c]
             w.ratio[c] = 1.0 if at_once.price else exp(w.log_c[c] - log_p[c])
+            va = e.phi_va[c] * w.ratio[c]
+            w.to_ree[c] = factor * nest.share * va
+            w.to_labour[c] = va - w.to_ree[c] if free else factor * va - w.to_ree[c]
+            w.to_owners[c] = 1.0 - w.ratio[c] if free else 1.0 - w.ratio[c] + va / e.mu
 
 
-cdef void spend(const Economy* e, Work* w) noexcept nogil:
-    """What sectors spend on inputs, and users on rare earths, (13), (15)."""
+cdef void rare_earth_bills(const Economy* e, Work* w) noexcept nogil:
+    """What users spend on rare earths, (15)."""
     cdef Py_ssize_t i, c, S = e.S
     cdef f64 value
     for i in range(e.N):
         value = 0.0
         for c in range(i * S, (i + 1) * S):
-            w.spending[c] = w.ratio[c] * w.sales[c]
-            value += w.share_R[c] * e.phi_va[c] * w.spending[c]
-        w.value[i] = value * (e.mu - 1.0) / e.mu
+            value += w.to_ree[c] * w.sales[c]
+        w.value[i] = value
 
 
-cdef void incomes(const Economy* e, const Policy* p, Work* w, f64 quota, bint free) noexcept nogil:
+cdef void incomes(const Economy* e, const Policy* p, Work* w, f64 quota) noexcept nogil:
     """Final demand out of wages, profits, rare earths and the deficit, (16)."""
     cdef Py_ssize_t i, c, N = e.N, S = e.S
-    cdef f64 world = 0.0, wanted = 0.0
+    cdef f64 own, world = 0.0, wanted = 0.0
     for i in range(N):
-        w.income[i] = w.wage[i] * w.labour[i]
+        own = 0.0
         for c in range(i * S, (i + 1) * S):
-            w.income[i] += w.sales[c] - w.spending[c]
-            if not free:
-                w.income[i] += e.phi_va[c] * w.spending[c] / e.mu
+            own += w.to_owners[c] * w.sales[c]
+        w.income[i] = own + w.wage[i] * w.labour[i]
     add_rare_earth_income(e, p, w.value, w.ree_price, w.ree_price[e.supplier], quota, w.income)
     if not e.deficit_follows_income:
         for i in range(N):
@@ -234,28 +243,37 @@ cdef void circulate(const Economy* e, Work* w) noexcept nogil:
     """Spending on composites, (13), and from it the sales of every producer, (14)."""
     cdef Py_ssize_t i, j, k, s, N = e.N, S = e.S
     cdef f64 amount
+    cdef const f64* phi
+    cdef const f64* share
+    cdef f64* spent
+    cdef f64* sales
     for i in range(N):
+        spent = w.spent + i * S
         for s in range(S):
-            w.spent[i * S + s] = w.final_share[i * S + s] * w.income[i]
+            spent[s] = w.final_share[i * S + s] * w.income[i]
         for k in range(S):
             amount = w.spending[i * S + k]
+            phi = e.phi + (i * S + k) * S
             for s in range(S):
-                w.spent[i * S + s] += e.phi[(i * S + k) * S + s] * amount
+                spent[s] += phi[s] * amount
     memset(w.sales, 0, N * S * sizeof(f64))
     for j in range(N):
+        sales = w.sales + j * S
         for i in range(N):
+            spent = w.spent + i * S
+            share = w.trade_share + (j * N + i) * S
             for s in range(S):
-                w.sales[j * S + s] += w.trade_share[(j * N + i) * S + s] * w.spent[i * S + s]
+                sales[s] += share[s] * spent[s]
 
 
-cdef void new_wages(const Economy* e, Work* w, bint free, f64* log_wage) noexcept nogil:
+cdef void new_wages(const Economy* e, Work* w, f64* log_wage) noexcept nogil:
     """Wages that hire all labour, (17), at the numeraire, (18)."""
     cdef Py_ssize_t i, c, S = e.S
     cdef f64 payroll, world = 0.0
     for i in range(e.N):
-        payroll = -w.value[i]
+        payroll = 0.0
         for c in range(i * S, (i + 1) * S):
-            payroll += e.phi_va[c] * w.spending[c] * (1.0 if free else (e.mu - 1.0) / e.mu)
+            payroll += w.to_labour[c] * w.sales[c]
         log_wage[i] = payroll / w.labour[i]
         world += log_wage[i] * e.labour0[i]
     for i in range(e.N):
@@ -270,65 +288,64 @@ cdef void new_measures(const Economy* e, Work* w, const f64* log_wage, f64* log_
         log_unit = w.log_P_C[i] if e.in_good else log_wage[i]
         for s in range(e.S):
             c = i * e.S + s
-            va = e.phi_va[c] * w.spending[c] / e.mu
+            va = e.phi_va[c] * w.ratio[c] * w.sales[c] / e.mu
             log_A[c] = log(w.share_R[c] * va / e.research_R0[c]) - log_unit if e.research_R0[c] > 0.0 else 0.0
             log_A[cells + c] = log((1.0 - w.share_R[c]) * va / e.research_L0[c]) - log_unit
 
 
-cdef void read_off(const Economy* e, AtOnce at_once, Work* w, const f64* x, Row* out) noexcept nogil:
-    """Copy the equilibrium out of the workspace."""
+cdef void read_off(const Economy* e, AtOnce at_once, const Row* state, Work* w, const f64* x, Row* out) noexcept nogil:
+    """Copy the equilibrium out of the workspace; what did not adjust at once is the opening state itself."""
     cdef Py_ssize_t i, c, cells = e.N * e.S
     cdef const f64* at = x + cells + 2 * e.N
-    cdef const f64* log_p = w.log_p
-    cdef const f64* log_A_R = w.log_A_R
-    cdef const f64* log_A_L = w.log_A_L
     if at_once.price:
-        log_p = at
+        for c in range(cells):
+            out.posted_price[c] = exp(at[c])
         at += cells
+    else:
+        memcpy(out.posted_price, state.posted_price, cells * sizeof(f64))
     if at_once.entry:
-        log_A_R, log_A_L = at, at + cells
+        for c in range(cells):
+            out.A_R[c], out.A_L[c] = exp(at[c]), exp(at[cells + c])
+    else:
+        memcpy(out.A_R, state.A_R, cells * sizeof(f64))
+        memcpy(out.A_L, state.A_L, cells * sizeof(f64))
     for c in range(cells):
-        out.posted_price[c] = exp(log_p[c])
-        out.A_R[c], out.A_L[c] = exp(log_A_R[c]), exp(log_A_L[c])
         out.price_index[c], out.unit_cost[c] = exp(w.log_P[c]), exp(w.log_c[c])
         out.value_added_price[c], out.ree_share[c] = exp(w.log_v[c]), w.share_R[c]
-        out.revenue[c], out.spending[c] = x[c] * e.revenue0[c], w.spending[c]
+        out.revenue[c], out.spending[c] = w.sales[c], w.spending[c]
+        out.expenditure[c] = w.spent[c]
     for i in range(e.N):
         out.wage[i], out.ree_price[i] = w.wage[i], w.ree_price[i]
-        out.price_consumption[i] = exp(w.log_P_C[i])
+        out.price_consumption[i], out.final_demand[i] = exp(w.log_P_C[i]), w.income[i]
+        out.ree_wedge_embargo[i] = w.embargo[i]
     out.ree_mine_price[0] = w.ree_price[e.supplier]
     memcpy(out.trade_share, w.trade_share, e.N * cells * sizeof(f64))
 
 
-cdef void temporary_map(
-    const Economy* e, const Policy* p, AtOnce at_once, Work* w, const f64* x, f64* x_new, Row* out
-) noexcept nogil:
-    """One pass through all markets: new unknowns from old, equal at the temporary equilibrium, (4)-(18).
+cdef void take_sales(const Economy* e, Work* w, const f64* x) noexcept nogil:
+    """Sales and input spending at the unknowns."""
+    cdef Py_ssize_t c
+    for c in range(e.N * e.S):
+        w.sales[c] = x[c] * e.revenue0[c]
+        w.spending[c] = w.ratio[c] * w.sales[c]
 
-    ``out`` may be NULL; otherwise the equilibrium at the old unknowns is read off into it.
-    """
+
+cdef void temporary_map(const Economy* e, const Policy* p, AtOnce at_once, Work* w, const f64* x, f64* x_new) noexcept nogil:
+    """One pass through all markets: new unknowns from old, equal at the temporary equilibrium, (4)-(18)."""
     cdef Py_ssize_t c, n, cells = e.N * e.S
-    cdef bint free = at_once.entry and not e.in_good
     cdef Clearing market
     factor_prices(e, at_once, w, x)
-    for c in range(cells):
-        w.sales[c] = x[c] * e.revenue0[c]
-    spend(e, w)
+    take_sales(e, w, x)
+    rare_earth_bills(e, w)
     market = clear_rare_earths(e, p, w.value, w.embargo, w.new_price)
     for n in range(INNER_PASSES):
-        incomes(e, p, w, market.quota_wedge, free)
-        if n == 0 and out != NULL:
-            read_off(e, at_once, w, x, out)
-            memcpy(out.final_demand, w.income, e.N * sizeof(f64))
+        incomes(e, p, w, market.quota_wedge)
         circulate(e, w)
-        if n == 0 and out != NULL:
-            memcpy(out.expenditure, w.spent, cells * sizeof(f64))
-        spend(e, w)
-    new_wages(e, w, free, x_new + cells)
-    market = clear_rare_earths(e, p, w.value, w.embargo, w.new_price)
-    if out != NULL:
-        out.ree_wedge_quota[0] = market.quota_wedge
-        memcpy(out.ree_wedge_embargo, w.embargo, e.N * sizeof(f64))
+        for c in range(cells):
+            w.spending[c] = w.ratio[c] * w.sales[c]
+        rare_earth_bills(e, w)
+    new_wages(e, w, x_new + cells)
+    clear_rare_earths(e, p, w.value, w.embargo, w.new_price)
     for c in range(cells):
         x_new[c] = w.sales[c] / e.revenue0[c]
     for c in range(e.N):
@@ -339,6 +356,24 @@ cdef void temporary_map(
         n += cells
     if at_once.entry:
         new_measures(e, w, x_new + cells, x_new + n)
+
+
+cdef void fill_row(
+    const Economy* e, const Policy* p, AtOnce at_once, const Row* state, Work* w, const f64* x, Row* out
+) noexcept nogil:
+    """The row at unknowns x: one round of the markets, read off."""
+    cdef Clearing market
+    cdef Py_ssize_t c
+    factor_prices(e, at_once, w, x)
+    take_sales(e, w, x)
+    rare_earth_bills(e, w)
+    market = clear_rare_earths(e, p, w.value, w.embargo, w.new_price)
+    incomes(e, p, w, market.quota_wedge)
+    circulate(e, w)  # spending on composites is what the row wants; sales are those the unknowns say
+    for c in range(e.N * e.S):
+        w.sales[c] = x[c] * e.revenue0[c]
+    read_off(e, at_once, state, w, x, out)
+    out.ree_wedge_quota[0] = market.quota_wedge
 
 
 # --- Broyden's method -----------------------------------------------------------------------------------------------------
@@ -380,11 +415,11 @@ cdef void set_regional_correction(const Economy* e, const Policy* p, AtOnce at_o
     memset(w.x, 0, n * sizeof(f64))
     for c in range(e.N * e.S):
         w.x[c] = 1.0
-    temporary_map(e, p, at_once, w, w.x, w.x_new, NULL)
+    temporary_map(e, p, at_once, w, w.x, w.x_new)
     memcpy(w.up, w.x_new, n * sizeof(f64))
     for d in range(size):
         add_regional(e, at_once.price, w.x, d, step)
-        temporary_map(e, p, at_once, w, w.x, w.x_new, NULL)
+        temporary_map(e, p, at_once, w, w.x, w.x_new)
         add_regional(e, at_once.price, w.x, d, -step)
         for c in range(n):
             w.x_new[c] = (w.x_new[c] - w.up[c]) / step
@@ -396,16 +431,19 @@ cdef void set_regional_correction(const Economy* e, const Policy* p, AtOnce at_o
 cdef int solve_temporary(
     const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* x, f64* worst, Py_ssize_t* where
 ) noexcept nogil:
-    """Solve the opened period from the guess in ``x``. Returns passes used, or 0 if tolerance was not reached."""
+    """Solve the opened period from the guess in ``x``. Returns passes used, or 0 if tolerance was not reached.
+
+    What one solve learns of the inverse Jacobian, ``up`` and ``down``, serves the next: the economy moves little in a period.
+    """
     cdef Py_ssize_t n = unknowns(e.N, e.S, at_once), size = 2 * e.N
-    cdef Py_ssize_t c, d, f, held = 0
+    cdef Py_ssize_t c, d, f, held = <Py_ssize_t> w.held[0]
     cdef int passes
     cdef f64 dot, norm = 0.0, change
     cdef f64* z = w.x_new
     cdef f64* regional = w.x
     cdef f64* factor
     for passes in range(1, PASSES + 1):
-        temporary_map(e, p, at_once, w, x, z, NULL)
+        temporary_map(e, p, at_once, w, x, z)
         worst[0], where[0] = 0.0, 0
         for c in range(n):
             z[c] -= x[c]
@@ -439,17 +477,13 @@ cdef int solve_temporary(
                 w.up[held * n + c] = z[c]
                 w.down[held * n + c] = w.move[c] / norm
             held = held + 1 if held < MEMORY else 0
+            w.held[0] = held
         norm = 0.0
         for c in range(n):
             w.move[c] = z[c]
             norm += z[c] * z[c]
             x[c] += z[c]
     return 0
-
-
-cdef void fill_row(const Economy* e, const Policy* p, AtOnce at_once, Work* w, const f64* x, Row* out) noexcept nogil:
-    """Read a solved period off into a row."""
-    temporary_map(e, p, at_once, w, x, w.x_new, out)
 
 
 def evaluate(parameters, const f64[::1] policy, at_once, const f64[::1] row, const f64[::1] x):
@@ -471,5 +505,6 @@ def evaluate(parameters, const f64[::1] policy, at_once, const f64[::1] row, con
     cdef Row r = bind_row(&found[0], N, S)
     with nogil:
         open_period(&e, now, &r, &w)
-        temporary_map(&e, &p, now, &w, &x[0], &x_new[0], &r)
+        temporary_map(&e, &p, now, &w, &x[0], &x_new[0])
+        fill_row(&e, &p, now, &r, &w, &x[0], &r)
     return np.asarray(x_new), np.asarray(found)

@@ -1,0 +1,129 @@
+"""What ``reesim run`` does with a scenario: simulate, write, show."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import TYPE_CHECKING, Any
+
+from reesim import cli_documents as documents
+from reesim import cli_output as output
+from reesim import report
+from reesim.describe import certificate_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reesim.path import Path
+    from reesim.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Files of a run, and its gaps to what was observed.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The saved path.
+    gaps : pathlib.Path or None
+        Table of the gaps; None where nothing can be compared.
+    figures : tuple of pathlib.Path
+        Figures drawn.
+    table : DataFrame or None
+        The gaps themselves.
+    reason : str
+        Why there are none; empty otherwise.
+    """
+
+    path: File
+    gaps: File | None
+    figures: tuple[File, ...]
+    table: pd.DataFrame | None
+    reason: str
+
+    @property
+    def files(self) -> dict[str, object]:
+        """What a JSON document says of them."""
+        return {"path": self.path, "gaps": self.gaps, "figures": self.figures}
+
+
+def simulate(scenario: Scenario, *, quiet: bool) -> Path:
+    """Run a scenario and report progress on standard error.
+
+    Raises
+    ------
+    ConvergenceError
+        If a period cannot be solved.
+    """
+    from reesim.simulation import Simulation
+
+    if not quiet:
+        output.note(f"{scenario.name}{f': {scenario.title}' if scenario.title else ''}")
+    start = time.perf_counter()
+    with output.progress("simulating", quiet) as report_progress:
+        path = Simulation(scenario).run(progress=report_progress)
+    if not quiet:
+        output.note(f"simulated {len(path)} rows in {time.perf_counter() - start:.2f} s")
+    return path
+
+
+def write(path: Path, folder: File, *, figures: bool) -> Written:
+    """Save a path, its gaps to the observed series and, if asked, its figures.
+
+    Raises
+    ------
+    StoreError
+        If something cannot be written.
+    """
+    name = path.provenance.name
+    saved = folder / f"{name}.h5"
+    path.save(saved)
+    table, reason = _gaps(path)
+    gaps = None if table is None else output.write_csv(table, folder / f"{name}_gaps.csv")
+    drawn: tuple[File, ...] = ()
+    if figures:
+        from reesim import plotting
+
+        drawn = tuple(plotting.save_all(path, folder))
+    return Written(saved, gaps, drawn, table, reason)
+
+
+def _gaps(path: Path) -> tuple[pd.DataFrame | None, str]:
+    """Give the whole table of gaps, or the reason why there is none."""
+    from reesim import observed
+
+    reason = report.gap_table(path).attrs["reason"]
+    return (None, reason) if reason else (observed.gaps(path), "")
+
+
+def document(path: Path, written: Written) -> dict[str, Any]:
+    """Document of ``reesim run``."""
+    return {
+        "schema": "reesim.run/1",
+        **documents.provenance_document(path),
+        "summary": report.summary_table(path),
+        "gaps": [] if written.table is None else written.table,
+        "no_gaps_because": written.reason or None,
+        "files": written.files,
+    }
+
+
+def show(path: Path, written: Written) -> None:
+    """Show a run: warnings, key figures, gaps, what stands behind them, what certifies them, where they are."""
+    output.say(f"\n{path.provenance.name}, {path.times[0]:%Y-%m-%d} to {path.times[-1]:%Y-%m-%d}, {len(path)} rows")
+    output.say(report.summary_text(path))
+    output.say(f"\n{report.gap_text(path)}")
+    output.say(f"\n{report.choices_text(path)}")
+    output.say(f"\n{report.stability_text(path)}")
+    output.say(certificate_line(path).capitalize())
+    output.say()
+    show_files(written)
+
+
+def show_files(written: Written) -> None:
+    """Show where everything was written."""
+    for file in (written.path, written.gaps, *written.figures):
+        if file is not None:
+            output.say(f"written: {file}")

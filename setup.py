@@ -19,8 +19,8 @@ DIRECTIVES = {
     "initializedcheck": DEBUG,
     "cdivision": not DEBUG,
 }
-# Sums may be reordered (once, by the compiler: a build gives the same bits every time); nothing may assume that numbers are finite,
-# and products are not contracted into sums, so that a result does not hang on the processor.
+# Sums may be reordered, once, by the compiler: a build gives the same bits every time. Nothing may assume that numbers are
+# finite, and products are not contracted into sums, so that a result does not hang on the processor.
 SUMS = ["-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"]
 COMPILE = ["-O1", "-g"] if DEBUG else ["-O3", "-ffp-contract=off", "-fno-math-errno", *SUMS]
 

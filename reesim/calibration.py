@@ -103,7 +103,9 @@ class Calibration:
         spent = self.materials_iks.sum(axis=1) + self.final_is
         gap = np.abs(self.expenditure_is - spent)
         if (gap > GOODS_TOLERANCE * np.maximum(spent, 1.0)).any():
-            raise CalibrationError(f"imports and uses differ by {gap.max():.3g}: {self._cell('final_is', gap.argmax())}")
+            raise CalibrationError(
+                f"imports and uses differ by {gap.max():.3g}: {self._cell('final_is', gap.argmax())}"
+            )
         for name, array in (("revenue", self.revenue_is), ("value added", self.value_added_is)):
             if not (array > 0.0).all():
                 raise CalibrationError(
@@ -190,7 +192,11 @@ class Calibration:
             value = getattr(self, entry.name)
             if entry.name == "choices":
                 continue
-            data = np.ascontiguousarray(value, dtype="<f8").tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+            data = (
+                np.ascontiguousarray(value, dtype="<f8").tobytes()
+                if isinstance(value, np.ndarray)
+                else repr(value).encode()
+            )
             digest.update(entry.name.encode() + data)
         return digest.hexdigest()
 
@@ -260,7 +266,9 @@ def calibrate(scenario: Scenario, table: WorldTable | None = None) -> Calibratio
         split = np.array([accounts[f"use_share.{code}"] for code in table.regions.codes], dtype=float)
         value = float(accounts["market_value"]) * split / split.sum()
         pattern = accounts_share(pattern, table.value_added_is, min(parameters.mu, LARGEST_MU), value)
-        choices["rare-earth shares"] = "accounts: (23) scaled by region to observed use [ours; regional split unverified]"
+        choices["rare-earth shares"] = (
+            "accounts: (23) scaled by region to observed use [ours; regional split unverified]"
+        )
     return Calibration(
         year=table.year, regions=table.regions, sectors=table.sectors, exporter=scenario.world.exporter,
         trade_jis=table.trade_jis, materials_iks=table.materials_iks, final_is=table.final_is, ree_share_is=pattern,

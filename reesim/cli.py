@@ -133,8 +133,9 @@ def run(
     Writes NAME.h5, NAME_gaps.csv and figures. --technology appends _fixed or _endogenous to the name; give any other
     variant a name of its own with --set name=NAME, or it replaces what was there.
 
-    JSON: schema, scenario, title, from, to, rows, certificate.residual, warnings, choices, rules, stability, summary
-    (a record a region), gaps (a record an observation, uncomfortable first), files.path, .gaps, .figures.
+    JSON: schema, scenario, title, from, to, rows, certificate.residual, warnings, overrides, choices, rules,
+    stability, substeps, calibration_hash, versions, summary (a record a region), gaps (a record an observation,
+    uncomfortable first), no_gaps_because, files (path, gaps, figures), figures_skipped (reason by figure).
     """
     from reesim import cli_run
 
@@ -174,8 +175,10 @@ def solve(
     """
     from reesim import cli_documents as documents
 
-    equilibria = _equilibria(_load(scenario, sets, None), date, technology)
-    table = documents.solve_table(equilibria, sector or ["TRA"])
+    chosen = _load(scenario, sets, None)
+    wanted = [chosen.world.sectors.codes[chosen.world.sectors.index(label)] for label in sector or ["TRA"]]
+    equilibria = _equilibria(chosen, date, technology)
+    table = documents.solve_table(equilibria, wanted)
     if as_json:
         output.say_json(documents.solve_document(equilibria, table))
         return
@@ -212,19 +215,23 @@ def compare(
 ) -> None:
     """Compare two saved paths: where they part, how far, how fast the gap closes, in a table and a figure.
 
-    JSON: schema, a, b, from, to, rows, warnings, first_divergence, provenance, left_out, summary (a record a variable
-    and region), files.figures. All variables are compared unless some are named.
+    The figure is always of the headlines. JSON: schema, a, b, from, to, rows, warnings, first_divergence, provenance,
+    left_out, summary (a record a variable and region; of all variables unless some are named), files.figures,
+    no_figure_because.
     """
     from reesim import cli_compare
     from reesim.path import Path as Saved
 
     left, right = Saved.load(a), Saved.load(b)
     comparison = cli_compare.compared(left, right, variables, all_variables=as_json)
-    drawn = cli_compare.draw(left, right, (a.stem, b.stem), output.ready_folder(out)) if figures else []
+    drawn: list[Path] = []
+    skipped = ""
+    if figures:
+        drawn, skipped = cli_compare.draw(left, right, (a.stem, b.stem), output.ready_folder(out))
     if as_json:
-        output.say_json(cli_compare.document(comparison, drawn))
+        output.say_json(cli_compare.document(comparison, drawn, skipped))
     else:
-        cli_compare.show(comparison, drawn)
+        cli_compare.show(comparison, drawn, skipped)
 
 
 @app.command(short_help="Show a saved path.")
@@ -237,8 +244,9 @@ def show(
 ) -> None:
     """Show what a saved path is, what made it and its key figures; or all numbers of one variable.
 
-    JSON: schema, scenario, from, to, rows, certificate, warnings, choices, rules, stability, regions, sectors,
-    variables, summary; with --variable: variable, unit, axes, labels, values (nested as the axes).
+    JSON: as of run, without gaps and files, but with regions, sectors and variables (axes, unit, equation); with
+    --variable: schema, scenario, warnings, variable, unit, equation, description, axes, labels, values (nested as the
+    axes).
     """
     from reesim import cli_documents as documents
     from reesim.path import Path as Saved

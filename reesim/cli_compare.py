@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from reesim import cli_documents as documents
 from reesim import cli_output as output
-from reesim.errors import StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,30 +36,32 @@ def compared(a: Path, b: Path, variables: Sequence[str] | None, *, all_variables
     return compare(a, b, variables=names or None)
 
 
-def draw(a: Path, b: Path, names: tuple[str, str], folder: File) -> list[File]:
-    """Draw the comparison.
+def draw(a: Path, b: Path, names: tuple[str, str], folder: File) -> tuple[list[File], str]:
+    """Draw the headlines of two paths; where that cannot be, say why.
 
     Raises
     ------
+    InputError
+        If nothing is common.
     StoreError
         If the figure cannot be written.
     """
     from reesim import plotting
 
-    file = folder / f"{names[1]}_against_{names[0]}.png"
     try:
-        plotting.comparison(a, b).savefig(file)
-    except OSError as error:
-        raise StoreError(f"{file}: cannot be written: {error.strerror or error}. Choose another --out") from error
-    return [file]
+        figure = plotting.comparison(compared(a, b, None, all_variables=False))
+    except plotting.Skipped as reason:
+        return [], str(reason)
+    return [plotting.save(figure, folder / f"{names[1]}_against_{names[0]}.png")], ""
 
 
-def document(comparison: Comparison, figures: Sequence[File]) -> dict[str, Any]:
+def document(comparison: Comparison, figures: Sequence[File], skipped: str) -> dict[str, Any]:
     """Document of ``reesim compare``."""
-    return {**documents.comparison_document(comparison), "files": {"figures": list(figures)}}
+    files = {"figures": list(figures)}
+    return {**documents.comparison_document(comparison), "files": files, "no_figure_because": skipped or None}
 
 
-def show(comparison: Comparison, figures: Sequence[File]) -> None:
+def show(comparison: Comparison, figures: Sequence[File], skipped: str) -> None:
     """Show a comparison: warnings, where the paths part, how far, what differs behind them, the figure."""
     output.say(f"{comparison!r}"[1:-1])
     if comparison.first_divergence() is not None:
@@ -79,6 +80,8 @@ def show(comparison: Comparison, figures: Sequence[File]) -> None:
         output.say(f"certificate of {name}: largest relative residual {residual:.2g}")
     for file in figures:
         output.say(f"written: {file}")
+    if skipped:
+        output.note(f"no figure: {skipped}")
 
 
 def _peaks(summary: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from reesim import cli_documents as documents
 from reesim import cli_output as output
 from reesim import report
 from reesim.describe import certificate_line
+from reesim.errors import InputError, LabelError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,8 @@ class Written:
         Table of the gaps; None where nothing can be compared.
     figures : tuple of pathlib.Path
         Figures drawn.
+    skipped : dict of str to str
+        Why each of the other figures could not be drawn.
     table : DataFrame or None
         The gaps themselves.
     reason : str
@@ -40,6 +43,7 @@ class Written:
     path: File
     gaps: File | None
     figures: tuple[File, ...]
+    skipped: dict[str, str]
     table: pd.DataFrame | None
     reason: str
 
@@ -82,20 +86,30 @@ def write(path: Path, folder: File, *, figures: bool) -> Written:
     path.save(saved)
     table, reason = _gaps(path)
     gaps = None if table is None else output.write_csv(table, folder / f"{name}_gaps.csv")
-    drawn: tuple[File, ...] = ()
-    if figures:
-        from reesim import plotting
+    drawn, skipped = _draw(path, folder) if figures else ((), {})
+    return Written(saved, gaps, drawn, skipped, table, reason)
 
-        drawn = tuple(plotting.save_all(path, folder))
-    return Written(saved, gaps, drawn, table, reason)
+
+def _draw(path: Path, folder: File) -> tuple[tuple[File, ...], dict[str, str]]:
+    from reesim import plotting
+
+    figures, skipped = plotting.standard_set(path)
+    name = path.provenance.name
+    files = tuple(plotting.save(figure, folder / f"{name}_{kind}.png") for kind, figure in figures.items())
+    return files, skipped
 
 
 def _gaps(path: Path) -> tuple[pd.DataFrame | None, str]:
     """Give the whole table of gaps, or the reason why there is none."""
     from reesim import observed
 
-    reason = report.gap_table(path).attrs["reason"]
-    return (None, reason) if reason else (observed.gaps(path), "")
+    try:
+        table = observed.gaps(path)
+    except (InputError, LabelError) as error:
+        return None, str(error)
+    if table.empty:
+        return None, f"no observed number lies within {path.times[0]:%Y-%m-%d} to {path.times[-1]:%Y-%m-%d}"
+    return table, ""
 
 
 def document(path: Path, written: Written) -> dict[str, Any]:
@@ -107,6 +121,7 @@ def document(path: Path, written: Written) -> dict[str, Any]:
         "gaps": [] if written.table is None else written.table,
         "no_gaps_because": written.reason or None,
         "files": written.files,
+        "figures_skipped": written.skipped,
     }
 
 
@@ -120,6 +135,8 @@ def show(path: Path, written: Written) -> None:
     output.say(certificate_line(path).capitalize())
     output.say()
     show_files(written)
+    for kind, reason in written.skipped.items():
+        output.note(f"no figure of {kind}: {reason}")
 
 
 def show_files(written: Written) -> None:

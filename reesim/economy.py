@@ -63,7 +63,9 @@ class Economy:
             If the graph's flows do not balance.
         """
         flows = network.lower(graph, calibration.regions, calibration.sectors)
-        changed = calibration.replace(trade_jis=flows.trade_jis, materials_iks=flows.materials_iks, final_is=flows.final_is)
+        changed = calibration.replace(
+            trade_jis=flows.trade_jis, materials_iks=flows.materials_iks, final_is=flows.final_is
+        )
         return cls(changed, flows)
 
     def __repr__(self) -> str:

@@ -70,7 +70,7 @@ class Stability:
     half_life : float
         Years in which the slowest mode halves at the scenario's speed of entry; inf if unstable or entry never moves.
     delta_star : float
-        Where the baseline loses stability as delta rises; nan where that is far off and was not searched for.
+        Where the baseline loses stability as delta rises; nan where it is far off and was not searched for.
     """
 
     stable: bool
@@ -86,7 +86,9 @@ class Stability:
                 "entry moves away from it; do not read it as an outcome",
             )
         if delta > NEAR_EDGE * self.delta_star:
-            return (f"delta = {delta:g} is close to delta* = {self.delta_star:.4g}, where equilibria lose stability: numbers degrade",)
+            return (
+                f"delta = {delta:g} is close to delta* = {self.delta_star:.4g}, where equilibria lose stability: numbers degrade",
+            )
         return ()
 
 
@@ -123,7 +125,9 @@ class Equilibrium:
     alerts: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        welfare = ", ".join(f"{code} {100 * value:+.5f} %" for code, value in zip(self.regions, self.values["welfare"], strict=True))
+        welfare = ", ".join(
+            f"{code} {100 * value:+.5f} %" for code, value in zip(self.regions, self.values["welfare"], strict=True)
+        )
         lines = [
             f"<Equilibrium {self.scenario!r} at {self.date}, {self.technology} technology",
             f"  welfare {welfare}",
@@ -148,8 +152,7 @@ class Equilibrium:
         """Return a variable as a Series with labels."""
         from reesim import frames
 
-        table = frames.wide(name, self.array(name), self.regions, self.sectors, None)
-        return table.iloc[0] if table.shape[0] == 1 else table.squeeze()
+        return frames.series(name, self.array(name), self.regions, self.sectors)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Tidy table: variable, region, partner, sector, value, unit."""
@@ -238,7 +241,9 @@ def stability_at(economy: Economy, policy: Array, row: Array, entry_half_life: f
     """Stability of an equilibrium, and delta* if delta is anywhere near it."""
     worst = abscissa(economy, policy, row)
     half_life = entry_half_life / -worst if worst < 0.0 else math.inf
-    return Stability(worst < 0.0, worst, half_life, _delta_star_if_near(economy))
+    # A search for delta* costs a tenth of a second; far from the edge no policy moves the spectrum near it.
+    near = worst > -0.3 and economy.calibration.theta > 0.0
+    return Stability(worst < 0.0, worst, half_life, delta_star(economy.calibration) if near else math.nan)
 
 
 def delta_star(calibration: Calibration, *, highest: float = 3.0) -> float:
@@ -260,16 +265,6 @@ def delta_star(calibration: Calibration, *, highest: float = 3.0) -> float:
         if high > highest:
             return math.inf
     return float(brentq(worst, low, high, xtol=1e-9))
-
-
-def _delta_star_if_near(economy: Economy) -> float:
-    """Search for delta* only when a straight line through two abscissas says it may matter: it costs a second or so."""
-    calibration = economy.calibration
-    none = no_policy(len(calibration.regions))
-    here = abscissa(economy, none, economy.baseline_row())
-    if here > -0.3 and calibration.theta > 0.0:
-        return delta_star(calibration)
-    return math.nan
 
 
 # --- scenarios ------------------------------------------------------------------------------------------------------------
@@ -298,7 +293,10 @@ def without_deficits(calibration: Calibration) -> Calibration:
     revenue = trade.sum(axis=1)
     materials = economy.parameters.views()["phi"] * revenue[:, :, None]
     changed = calibration.replace(
-        trade_jis=trade, materials_iks=materials, final_is=trade.sum(axis=0) - materials.sum(axis=1), ree_share_is=views["ree_share"]
+        trade_jis=trade,
+        materials_iks=materials,
+        final_is=trade.sum(axis=0) - materials.sum(axis=1),
+        ree_share_is=views["ree_share"],
     )
     off = np.abs(changed.deficit_i).max() / changed.own_income_i.max()
     if off > TOLERANCE:

@@ -171,3 +171,13 @@ def _index(axes: tuple[str, ...], name: str, regions: Labels, sectors: Labels) -
     if len(axes) == 1:
         return pd.Index(codes[0], name=axes[0])
     return pd.MultiIndex.from_product(codes, names=list(axes))
+
+
+def series(name: str, array: NDArray[np.float64], regions: Labels, sectors: Labels) -> pd.Series[Any]:
+    """One variable of a static equilibrium as a Series with labels.
+
+    Parameters and errors are those of `wide`; a variable without axes gives one number under its own name.
+    """
+    checked(name, array, regions, sectors, None)
+    index = _index(variable(name).axes, name, regions, sectors)
+    return pd.Series(np.array(array).ravel(), index=index, name=name)

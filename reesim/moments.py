@@ -94,7 +94,15 @@ def _off(target: float, model: float) -> str:
 
 
 def _value(
-    moment: str, target: float, model: float, unit: str, source: str, note: str, region: str = "", *, share: bool = False
+    moment: str,
+    target: float,
+    model: float,
+    unit: str,
+    source: str,
+    note: str,
+    region: str = "",
+    *,
+    share: bool = False,
 ) -> _Row:
     status = _judged(target, model, share=share)
     exact = abs(model - target) <= 1e-9 * max(abs(target), 1e-300)
@@ -110,7 +118,7 @@ def _by_region(
 
 
 def _abroad(trade_jis: Array) -> Array:
-    """Exports by region, (N,): sales to others."""
+    """Sales to others by region, (N,)."""
     everything: Array = trade_jis.sum(axis=(1, 2)) - np.einsum("iis->i", trade_jis)
     return everything
 
@@ -158,11 +166,9 @@ def _block(
     # Where no cell deviates by more than rounding, naming one of them would say nothing.
     exact = largest < 1e-12
     where = ("", "", "") if exact else (codes[0], between, codes[-1])
+    seen, had = float(target[cell]), float(model[cell])
     size = f"all {gap.size} cells agree to rounding" if exact else f"worst of {gap.size} cells{bought}"
-    return (
-        moment, *where, float(target[cell]), float(model[cell]), float(model[cell] - target[cell]), unit, status, source,
-        f"{size}; {note}",
-    )  # fmt: skip
+    return (moment, *where, seen, had, had - seen, unit, status, source, f"{size}; {note}")
 
 
 def _blocks(cal: Calibration, table: WorldTable) -> Iterator[_Row]:
@@ -280,7 +286,7 @@ def _home_use(cal: Calibration, values: dict[str, float], source: dict[str, str]
     if key not in values:
         yield _missing(moment, "tonnes a year", f"no use of {cal.exporter} is shipped", tonnes)
         return
-    note = "the exporter's weight in world use decides how far a tax or a quota raises the price abroad, and how far it lowers it at home"
+    note = "its weight in world use decides how far a tax or quota raises the price abroad and lowers it at home"
     yield _value(moment, values[key], tonnes, "tonnes a year", source[key], note, cal.exporter)
 
 

@@ -54,7 +54,8 @@ def build(flows: Flows, regions: Labels, sectors: Labels, exporter: str, *, titl
     Returns
     -------
     networkx.DiGraph
-        Nodes carry ``kind``, ``region`` and, where they have one, ``sector``; edges carry ``flow`` and ``kind``. Flows of zero are left out.
+        Nodes carry ``kind``, ``region`` and, where they have one, ``sector``; edges carry ``flow`` and ``kind``.
+        Flows of zero are left out.
     """
     import networkx as nx
 
@@ -71,7 +72,11 @@ def build(flows: Flows, regions: Labels, sectors: Labels, exporter: str, *, titl
         for j, i, s in zip(*np.nonzero(flows.trade_jis), strict=True)
     )
     graph.add_edges_from(
-        ((MARKET, codes[i], goods[s]), (codes[i], goods[k]), {"flow": float(flows.materials_iks[i, k, s]), "kind": "materials"})
+        (
+            (MARKET, codes[i], goods[s]),
+            (codes[i], goods[k]),
+            {"flow": float(flows.materials_iks[i, k, s]), "kind": "materials"},
+        )
         for i, k, s in zip(*np.nonzero(flows.materials_iks), strict=True)
     )
     graph.add_edges_from(

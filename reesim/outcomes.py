@@ -100,7 +100,7 @@ class Outcomes:
     def _absorption(self) -> tuple[Array, Array, Array, Array]:
         """Prices and quantities (imports negative) of final demand, exports and imports, (T, N, items), now and at baseline."""
         row, cal, par = self._row, self._cal, self._par
-        dates, n, s = row["revenue"].shape
+        dates, n, _ = row["revenue"].shape
         final = row["expenditure"] - np.einsum("iks,tik->tis", par["phi"], row["spending"])
         flow, flow0 = row["trade_share"] * row["expenditure"][:, None], np.array(cal.trade_jis)
         flow[:, self._own, self._own], flow0[self._own, self._own] = 0.0, 0.0
@@ -109,7 +109,13 @@ class Outcomes:
         imports = (flow / producer).transpose(0, 2, 1, 3).reshape(dates, n, -1)
         imports0 = flow0.transpose(1, 0, 2).reshape(n, -1)
         fob, sold, bought = self._rare_earth_trade()
-        price = [row["price_index"], producer.reshape(dates, n, -1), producer.transpose(0, 2, 1, 3).reshape(dates, n, -1), fob, fob]
+        price = [
+            row["price_index"],
+            producer.reshape(dates, n, -1),
+            producer.transpose(0, 2, 1, 3).reshape(dates, n, -1),
+            fob,
+            fob,
+        ]
         quantity = [final / row["price_index"], exports, -imports, sold, -bought]
         base = [cal.final_is, exports0, -imports0, *self._rare_earth_trade_baseline()]
         one = np.ones((n, sum(part.shape[2] for part in price)))
@@ -117,7 +123,11 @@ class Outcomes:
 
     def _fob(self) -> Array:
         """FOB price by destination: what the importer pays less any rent it keeps, baseline 1, (T, N)."""
-        kept = self._policy["rent_share"][:, None] * self._row["ree_wedge_quota"][:, None] * self._row["ree_mine_price"][:, None]
+        kept = (
+            self._policy["rent_share"][:, None]
+            * self._row["ree_wedge_quota"][:, None]
+            * self._row["ree_mine_price"][:, None]
+        )
         return self._row["ree_price"] - np.where(self._own != self._cal.supplier, kept, 0.0)
 
     def _rare_earth_trade(self) -> tuple[Array, Array, Array]:
@@ -142,7 +152,9 @@ class Outcomes:
     def _ree_value(self) -> Array:
         """Spending on rare earths at user prices, (T, N)."""
         mu = self._cal.mu
-        value: Array = (mu - 1.0) / mu * (self._row["ree_share"] * self._par["phi_va"] * self._row["spending"]).sum(axis=2)
+        value: Array = (
+            (mu - 1.0) / mu * (self._row["ree_share"] * self._par["phi_va"] * self._row["spending"]).sum(axis=2)
+        )
         return value
 
     def _use(self) -> Array:

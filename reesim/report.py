@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reesim.errors import InputError, LabelError
 
@@ -256,8 +255,8 @@ def gap_text(path: Path, *, most: int = 12, supplier: str = "CHN") -> str:
     wrong = int(table["wrong_direction"].astype(bool).sum())
     far = int(((table["reading"] != "") & ~table["wrong_direction"].astype(bool)).sum())
     head = (
-        f"Observed against model, the uncomfortable first: of {len(table)} observed numbers {wrong} moved the other way "
-        f"than the model, and {far} more are off by a factor of two or more."
+        f"Observed against model, the uncomfortable first: of {len(table)} observed numbers {wrong} moved the other "
+        f"way than the model, and {far} more are off by a factor of two or more."
     )
     shown = table.head(most).drop(columns=["reading", "unit"])
     shown = shown.rename(columns={"observed_over_model": "observed/model", "wrong_direction": "wrong way"})
@@ -284,7 +283,8 @@ def _listed(title: str, entries: Mapping[str, object]) -> list[str]:
     lines = [f"{title}:"]
     for key, value in entries.items():
         head = f"  {key:<{width}}  "
-        lines += textwrap.wrap(str(value), 116, initial_indent=head, subsequent_indent=" " * len(head)) or [head.rstrip()]
+        wrapped = textwrap.wrap(str(value), 116, initial_indent=head, subsequent_indent=" " * len(head))
+        lines += wrapped or [head.rstrip()]
     return lines
 
 
@@ -305,5 +305,3 @@ def _stability(record: Provenance) -> str:
         facts.append(f"slowest half-life {half:.4g} years")
     word = "stable" if known["stable"] else "UNSTABLE"
     return f"Stability: {word}" + (f" ({', '.join(facts)})" if facts else "")
-
-

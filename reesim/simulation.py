@@ -7,20 +7,16 @@ import datetime
 import importlib.metadata
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reesim._core import reference as ref
-from reesim._core.certificate import residual as certify
 from reesim._core.layout import ROW, STATE, Layout
 from reesim._core.stepper import Stepper
 from reesim.calendar import Calendar
-from reesim.economy import Economy
 from reesim.equilibrium import TOLERANCE, Stability, baseline, policy_rows, stability_at
 from reesim.errors import ConvergenceError, InputError
 from reesim.outcomes import Outcomes
@@ -38,6 +34,7 @@ from reesim.rules import (
     TemporaryEquilibrium,
     share_of_gap,
 )
+from reesim.stepsize import choose_substeps
 from reesim.variables import VARIABLES
 
 if TYPE_CHECKING:
@@ -102,7 +99,7 @@ class Simulation:
         self._policies = policy_rows(self.scenario.schedule(self.calendar), self.economy.parameters)
         self.variables = _kept_variables(self.scenario)
         self._check_size()
-        self.substeps = _substeps(self.scenario, self.calendar.dt, self.rules)
+        self.substeps = self._choose_substeps()
         self._stepper = Stepper(self.economy.parameters, self._speeds())
         self._done = 0
         self._records: list[dict[str, Array]] = []
@@ -163,7 +160,9 @@ class Simulation:
         """Step until the last row is the one whose period contains a date. Raises as `step`, and if the date is past."""
         row = self.calendar.index_of(date)
         if row < self._done - 1:
-            raise InputError(f"{date} is behind: the simulation stands at {self.time:%Y-%m-%d}. Start a new one or branch earlier")
+            raise InputError(
+                f"{date} is behind: the simulation stands at {self.time:%Y-%m-%d}. Start a new one or branch earlier"
+            )
         return self.step(row + 1 - self._done)
 
     def run(self, progress: Callable[[int, int], None] | None = None) -> Path:
@@ -231,7 +230,8 @@ class Simulation:
         date = str(self.calendar.starts[row])
         place = ", ".join(part for part in (region, sector) if part)
         return ConvergenceError(
-            f"no temporary equilibrium in the period from {date}: {equation} is off by {residual:.1e}{' in ' + place if place else ''}. "
+            f"no temporary equilibrium in the period from {date}: {equation} is off by {residual:.1e}"
+            f"{' in ' + place if place else ''}. "
             "Try more calendar.substeps, slower adjustment (longer half-lives), or a milder policy",
             residual=residual, equation=equation, region=region, sector=sector, date=date,
         )  # fmt: skip
@@ -271,7 +271,11 @@ class Simulation:
         row.setflags(write=False)
         state = State(**Layout(STATE, parameters.regions, parameters.sectors).views(row[: self._stepper.state.size]))
         market = TemporaryEquilibrium(parameters, row, policy)
-        for place, names in (("entry", ("A_R", "A_L")), ("pricing", ("posted_price",)), ("switching", ("trade_share",))):
+        for place, names in (
+            ("entry", ("A_R", "A_L")),
+            ("pricing", ("posted_price",)),
+            ("switching", ("trade_share",)),
+        ):
             rule = self.rules[place]
             if _compiled(rule):
                 continue
@@ -326,6 +330,14 @@ class Simulation:
             } if moves else {},
         )  # fmt: skip
 
+    def _choose_substeps(self) -> int:
+        prices, trade = self.rules["pricing"], self.rules["switching"]
+        asked = self.scenario.calendar.substeps
+        if not (_compiled(prices) and _compiled(trade)):
+            return 1 if asked == "auto" else int(asked)
+        sigma = float(self.economy.calibration.sigma_s.max())
+        return choose_substeps(asked, prices.half_life, trade.half_life, self.calendar.dt, sigma)
+
     def _check_size(self) -> None:
         need = predicted_bytes(self.scenario, len(self.calendar), len(self.economy.regions), len(self.economy.sectors))
         have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**34
@@ -368,56 +380,3 @@ def _version() -> str:
     from reesim import __version__
 
     return __version__
-
-
-# --- how long a step may be -----------------------------------------------------------------------------------------------
-
-FEEDBACK = 1.4
-"""Strength of the loop from shares through wages and costs to posted prices, relative to sigma - 1, above which we keep."""
-
-
-def _substeps(scenario: Scenario, years: float, rules: Mapping[str, Any]) -> int:
-    """Steps a period, so that the explicit step of (21) is stable; prices and trade chase each other otherwise.
-
-    Raises
-    ------
-    InputError
-        If the scenario asks for too few.
-    """
-    asked = scenario.calendar.substeps
-    prices, trade = rules["pricing"], rules["switching"]
-    if not (_compiled(prices) and _compiled(trade)):
-        return 1 if asked == "auto" else int(asked)
-    sigma = max(np.atleast_1d(_sigmas(scenario)))
-    need = 1
-    while not stable_step(prices.half_life, trade.half_life, years / need, sigma):
-        need += 1
-        if need > 100_000:
-            raise InputError("half-lives of prices and trade are too short to step through: use 0 for at once")
-    if asked == "auto":
-        return need
-    if int(asked) < need:
-        raise InputError(
-            f"calendar.substeps {asked} is too few: with half-lives of {prices.half_life:g} (prices) and {trade.half_life:g} (trade) "
-            f"years an explicit step of {years / int(asked):.3g} years is unstable. Use {need} or 'auto', or longer half-lives"
-        )
-    return int(asked)
-
-
-def _sigmas(scenario: Scenario) -> Sequence[float] | Array:
-    return np.asarray(scenario.parameters.sigma_of(scenario.world.sectors))
-
-
-def stable_step(price_life: float, trade_life: float, years: float, sigma: float) -> bool:
-    """Whether one explicit step of prices and trade shares contracts, with a margin.
-
-    A share moves wages, they costs, those posted prices, and these shares again with elasticity sigma - 1: a loop that a
-    step of length a in each turns by 1 - a ± i a sqrt(feedback).
-    """
-    price, trade = share_of_gap(price_life, years), share_of_gap(trade_life, years)
-    loop = FEEDBACK * max(abs(sigma - 1.0), 1.0)
-    if price == 1.0 and trade == 1.0:
-        return True
-    if price == 1.0 or trade == 1.0:
-        return min(price, trade) * (1.0 + loop) < 2.0
-    return price + trade > price * trade * (1.0 + loop) or price * trade == 0.0

@@ -54,12 +54,21 @@ VARIABLES: dict[str, Variable] = {
         Variable("deficit", "D", _REGION, USD, "(16)", "Trade deficit received as a transfer"),
         Variable("ree_price", "q", _REGION, HAT, "(15)", "Price of rare earths paid by users"),
         Variable("ree_mine_price", "w_R", (), HAT, "(15)", "Price of rare earths at the supplier's mines"),
-        Variable("ree_use", "R", _REGION, "tonnes a year", "(15)", "Use of rare earths (baseline foreign use: see calibration)"),
+        Variable(
+            "ree_use",
+            "R",
+            _REGION,
+            "tonnes a year",
+            "(15)",
+            "Use of rare earths (baseline foreign use: see calibration)",
+        ),
         Variable("ree_exports", "sum R", (), "tonnes a year", "(15)", "Exports of rare earths"),
         Variable("ree_wedge", "tau", _REGION, HAT, "(15)", "User price over mine price, relative to the baseline's"),
         Variable("ree_wedge_tax", "tau_tax", _REGION, HAT, "(15)", "Part of the wedge due to the export tax"),
         Variable("ree_wedge_quota", "tau_quota", (), "added to tau", "(15)", "Part of the wedge due to the quota"),
-        Variable("ree_wedge_embargo", "tau_embargo", _REGION, "added to tau", "(15)", "Part of the wedge due to an embargo"),
+        Variable(
+            "ree_wedge_embargo", "tau_embargo", _REGION, "added to tau", "(15)", "Part of the wedge due to an embargo"
+        ),
         Variable("ree_tax_revenue", "T", _REGION, USD, "(15)", "Export-tax revenue collected on sales to the region"),
         Variable("ree_quota_rent", "T_Q", _REGION, USD, "(15)", "Quota rent on sales to the region"),
         Variable("ree_embargo_rent", "T_E", _REGION, USD, "(15)", "Embargo rent on sales to the region"),
@@ -76,11 +85,20 @@ VARIABLES: dict[str, Variable] = {
         Variable("exports_real", "X/p", _CELL, REAL_USD, "(14)", "Quantity sold by the sector to other regions"),
         Variable("expenditure", "E", _CELL, USD, "(13)", "Spending of the region on the sector's composite"),
         Variable("ree_share", "s_R", _CELL, "share of value added", "(5), (23)", "Cost share of the rare-earth bundle"),
-        Variable("trade_share", "pi_jis", _TRADE, "share of expenditure", "(11), (21)", "Share of exporter in importer's spending"),
+        Variable(
+            "trade_share",
+            "pi_jis",
+            _TRADE,
+            "share of expenditure",
+            "(11), (21)",
+            "Share of exporter in importer's spending",
+        ),
         Variable("residual", "", (), "relative", "certificate", "Largest relative residual over all conditions"),
         Variable("policy_tax", "tau_tax", _REGION, HAT, "(19)", "Export-tax multiplier in force, relative to baseline"),
         Variable("policy_quota", "Q", (), "share of baseline exports", "(19)", "Export quota in force (missing: none)"),
-        Variable("policy_embargo", "", _REGION, "share of baseline imports", "(19)", "Embargo limit in force (missing: none)"),
+        Variable(
+            "policy_embargo", "", _REGION, "share of baseline imports", "(19)", "Embargo limit in force (missing: none)"
+        ),
         Variable("policy_rent_share", "", (), "share", "(19)", "Share of quota rents kept by importers"),
     )
 }

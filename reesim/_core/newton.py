@@ -78,7 +78,9 @@ def clearing_derivative(par: Equations, policy: Equations, value: Array) -> tupl
     return prices, regime, mine, quota
 
 
-def _technology(par: Equations, endogenous: bool, log_wage: Array, log_ree: Array, log_A: tuple[Array, Array] | None) -> Array:
+def _technology(
+    par: Equations, endogenous: bool, log_wage: Array, log_ree: Array, log_A: tuple[Array, Array] | None
+) -> Array:
     """Log relative price of the bundles: free entry solved out by (8), or at given measures."""
     gap = (log_ree - log_wage)[:, None]
     if endogenous:
@@ -106,7 +108,9 @@ def evaluate(
     if not endogenous and not par.entry_in_final_good:
         A_R, A_L = (1.0, 1.0) if log_A is None else (np.exp(log_A[0]), np.exp(log_A[1]))
         labour = par.labour0 - np.sum(par.research_R0 * A_R + par.research_L0 * A_L, axis=1)
-    sales, own, kept = _solve_sales(par, policy, free, np.exp(log_wage) * labour, log_ree, share_R, trade_share, final_share)
+    sales, own, kept = _solve_sales(
+        par, policy, free, np.exp(log_wage) * labour, log_ree, share_R, trade_share, final_share
+    )
     va = par.phi_va * sales
     factor = (par.mu - 1.0) / par.mu
     value = factor * np.sum(share_R * va, axis=1)
@@ -137,7 +141,14 @@ def _kept_share(par: Equations, policy: Equations, log_ree: Array) -> Array:
 
 
 def _solve_sales(
-    par: Equations, policy: Equations, free: bool, wages: Array, log_ree: Array, share_R: Array, trade_share: Array, final_share: Array
+    par: Equations,
+    policy: Equations,
+    free: bool,
+    wages: Array,
+    log_ree: Array,
+    share_R: Array,
+    trade_share: Array,
+    final_share: Array,
 ) -> tuple[Array, Array, Array]:
     """Sales from the linear expenditure circuit (13)-(16), with own income and the kept share of rents."""
     N, S = par.N, par.S
@@ -158,10 +169,10 @@ def _solve_sales(
         sales = np.linalg.solve(system, spread @ shift).reshape(N, S)
         own = wages + earn.reshape(N, N * S) @ sales.ravel()
         if not par.deficit_follows_income:
-            return sales, own, kept
+            return np.asarray(sales), own, kept
         new = par.deficit_share - np.sum(par.deficit_share * own) / own.sum()
         if np.abs(new - transfer).max() <= 1e-15:
-            return sales, own, kept
+            return np.asarray(sales), own, kept
         transfer = new
     raise NotSolved("deficits that follow income did not settle")
 
@@ -240,9 +251,7 @@ def linearise(par: Equations, policy: Equations, endogenous: bool, at: Point) ->
     on_labour[largest], on_labour_A[largest] = (bill_w / bill_w.sum()) @ E_w, 0.0
     worth = at.regime / at.value[None, :] if np.all(at.value > 0.0) else np.zeros_like(at.regime)
     on_ree, on_ree_A = E_q - worth @ dvalue, -worth @ dvalue_A
-    return Derivative(
-        np.vstack([on_cost, on_labour, on_ree]), dY, np.vstack([on_cost_A, on_labour_A, on_ree_A]), dY_A
-    )
+    return Derivative(np.vstack([on_cost, on_labour, on_ree]), dY, np.vstack([on_cost_A, on_labour_A, on_ree_A]), dY_A)
 
 
 def _research(par: Equations, at: Point) -> Array:
@@ -252,7 +261,16 @@ def _research(par: Equations, at: Point) -> Array:
 
 
 def _income_derivatives(
-    par: Equations, policy: Equations, free: bool, at: Point, sR: Array, z: Array, du: Array, E_w: Array, E_q: Array, n: int
+    par: Equations,
+    policy: Equations,
+    free: bool,
+    at: Point,
+    sR: Array,
+    z: Array,
+    du: Array,
+    E_w: Array,
+    E_q: Array,
+    n: int,
 ) -> tuple[Array, Array, Array]:
     """Own income by unknowns, by log sales and by log measures, (16)."""
     N, S, cells = par.N, par.S, par.N * par.S
@@ -278,15 +296,18 @@ def _income_derivatives(
 
 
 def _kept_derivative(par: Equations, policy: Equations, at: Point, E_q: Array) -> Array:
-    """Rents importers keep, by user prices."""
-    h = 1e-7
+    """Rents importers keep, by user prices: value times rent_share x / tau_i, with x the least wedge above the tax."""
+    home = par.supplier
+    wedge = np.exp(at.log_ree - at.log_ree[home])
+    binding = int(np.argmin(np.where(par.foreign, wedge - policy.tax, np.inf)))
     by_q = np.zeros((par.N, par.N))
-    for i in range(par.N):
-        up, down = at.log_ree.copy(), at.log_ree.copy()
-        up[i] += h
-        down[i] -= h
-        by_q[:, i] = (_kept_share(par, policy, up) - _kept_share(par, policy, down)) / (2.0 * h) * at.value
-    by_q[par.supplier] -= by_q.sum(axis=0)
+    if wedge[binding] > policy.tax[binding]:
+        scale = np.where(par.foreign, policy.rent_share * at.value / wedge, 0.0)
+        by_q[:, binding] += scale * wedge[binding]
+        by_q[:, home] -= scale * wedge[binding]
+        by_q -= np.diag(at.kept_share * at.value)
+        by_q[:, home] += at.kept_share * at.value
+        by_q[home] -= by_q.sum(axis=0)
     return by_q @ E_q
 
 

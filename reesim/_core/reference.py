@@ -7,11 +7,10 @@ All prices, wages and measures are ratios to the baseline ("hats"); values are m
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
-from reesim._core.layout import EQUILIBRIUM, POLICY, STATE, Array, Layout, Parameters
+from reesim._core.layout import POLICY, Array, Layout, Parameters
 
 Equations = SimpleNamespace
 """Named arrays: parameters, a policy, a state or an equilibrium."""
@@ -47,7 +46,7 @@ def name_policy(par: Parameters, block: Array) -> Equations:
 
 
 def power_mean(weights: Array, logs: Array, power: Array | float, axis: int) -> Array:
-    """log (sum_n w_n x_n^power)^(1/power) for weights summing to one, with its limit sum_n w_n log x_n at power 0.
+    """Log (sum_n w_n x_n^power)^(1/power) for weights summing to one, with its limit sum_n w_n log x_n at power 0.
 
     Written around one, so that nothing is lost when the power or the change is small.
     """
@@ -78,7 +77,9 @@ def value_added(par: Equations, relative: Array, log_P_L: Array) -> tuple[Array,
     return log_P_L + log_gain, par.ree_share0 * (1.0 + change) / (1.0 + gain)
 
 
-def bundle_prices(par: Equations, log_wage: Array, log_ree: Array, log_A_R: Array, log_A_L: Array) -> tuple[Array, Array]:
+def bundle_prices(
+    par: Equations, log_wage: Array, log_ree: Array, log_A_R: Array, log_A_L: Array
+) -> tuple[Array, Array]:
     """Log relative price log (P_R / P_L) and log P_L of the bundles, (4)."""
     log_P_L = log_wage[:, None] - par.theta * log_A_L
     return log_ree[:, None] - par.theta * log_A_R - log_P_L, log_P_L
@@ -103,7 +104,9 @@ def optimal_trade_share(par: Equations, log_p: Array) -> Array:
 def price_index_at_shares(par: Equations, log_p: Array, trade_share: Array) -> Array:
     """Log composite price at given, perhaps not optimal, shares, (20)."""
     ratio = np.divide(trade_share, par.trade_share0, out=np.ones_like(trade_share), where=par.traded)
-    return -power_mean(par.trade_share0, np.log(ratio) - log_p[:, None, :], ((par.sigma - 1.0) / par.sigma)[None, :], axis=0)
+    return -power_mean(
+        par.trade_share0, np.log(ratio) - log_p[:, None, :], ((par.sigma - 1.0) / par.sigma)[None, :], axis=0
+    )
 
 
 def final_price_and_share(par: Equations, log_P: Array) -> tuple[Array, Array]:
@@ -177,7 +180,9 @@ def user_prices(par: Equations, policy: Equations, mine: float, quota: float, em
     return mine * wedge
 
 
-def rare_earth_income(par: Equations, policy: Equations, value: Array, ree_price: Array, mine: float, quota: float) -> Array:
+def rare_earth_income(
+    par: Equations, policy: Equations, value: Array, ree_price: Array, mine: float, quota: float
+) -> Array:
     """Income from rare earths by region: mines, tax and rents to the supplier less the rents importers keep, (15)-(16)."""
     kept = np.where(par.foreign, policy.rent_share * value * quota * mine / ree_price, 0.0)
     income = kept.copy()
@@ -272,7 +277,9 @@ def open_period(par: Equations, state: Equations, at_once: Equations) -> Equatio
     return period
 
 
-def pack(at_once: Equations, y: Array, log_wage: Array, log_ree: Array, log_p: Array, log_A_R: Array, log_A_L: Array) -> Array:
+def pack(
+    at_once: Equations, y: Array, log_wage: Array, log_ree: Array, log_p: Array, log_A_R: Array, log_A_L: Array
+) -> Array:
     """Unknowns of the temporary equilibrium: Y/Y0, log w, log q, and log p, log A where they adjust at once."""
     parts = [y.ravel(), log_wage, log_ree]
     if at_once.price:
@@ -306,7 +313,9 @@ def sticky_prices(par: Equations, at_once: Equations, period: Equations, log_p: 
     return Equations(trade_share=trade_share, log_P=log_P, log_P_C=log_P_C, final_share=final_share)
 
 
-def temporary_map(par: Equations, policy: Equations, at_once: Equations, period: Equations, x: Array) -> tuple[Array, Equations]:
+def temporary_map(
+    par: Equations, policy: Equations, at_once: Equations, period: Equations, x: Array
+) -> tuple[Array, Equations]:
     """One pass through all markets: new unknowns from old, equal at the temporary equilibrium, (4)-(18).
 
     Returns
@@ -333,7 +342,7 @@ def temporary_map(par: Equations, policy: Equations, at_once: Equations, period:
         va_R = share_R * va
         value = factor * va_R.sum(axis=1)
         if passes == 0:
-            mine, quota, embargo = clear_rare_earths(par, policy, value)
+            _, quota, _ = clear_rare_earths(par, policy, value)
         if passes == INNER_PASSES:
             break
         own = np.sum(sales - spending, axis=1) + wage * period.labour

@@ -52,7 +52,7 @@ def opening_guess(par: Equations, at_once: Equations) -> Array:
 def regional_correction(par: Equations, at_once: Equations, length: int) -> SimpleNamespace:
     """Two directions a region, all its sales and its wage: where the plain iteration is slow, an exact solve.
 
-    What a region earns leaks abroad only at the rate of its imports, so the size of regions converges slowly although all else is quick.
+    What a region earns leaks abroad only at the rate of its imports: the size of regions converges slowly, all else quickly.
     """
     N, cells = par.N, par.N * par.S
     span, weight = np.zeros((2 * N, length)), np.zeros((2 * N, length))
@@ -76,7 +76,9 @@ def corrected(correction: SimpleNamespace, residual: Array) -> Array:
     return residual + (correction.matrix @ (correction.weight @ residual)) @ correction.span
 
 
-def broyden(residual_of: Callable[[Array], Array], x: Array, correction: SimpleNamespace, learned: list[tuple[Array, Array]]) -> tuple[Array, int]:
+def broyden(
+    residual_of: Callable[[Array], Array], x: Array, correction: SimpleNamespace, learned: list[tuple[Array, Array]]
+) -> tuple[Array, int]:
     """Broyden's good method on g(x) - x, the inverse kept as rank-one factors, from the regional correction as first guess.
 
     ``learned`` carries the factors from one solve to the next: the economy moves little in a period.
@@ -164,7 +166,9 @@ def _same(a: Equations, b: Equations) -> bool:
 # --- the static equilibrium -----------------------------------------------------------------------------------------------
 
 
-def static_technology(par: Equations, endogenous: bool, log_wage: Array, log_ree: Array, log_y: Array, log_unit: Array) -> Equations:
+def static_technology(
+    par: Equations, endogenous: bool, log_wage: Array, log_ree: Array, log_y: Array, log_unit: Array
+) -> Equations:
     """Measures, bundle share and value-added price with free entry solved out: (8) gives A_R/A_L, (7) then A_L."""
     relative = np.broadcast_to((log_ree - log_wage)[:, None], log_y.shape)
     if not endogenous:
@@ -226,18 +230,18 @@ def anderson(g: Callable[[Array], Array], x: Array) -> tuple[Array, int]:
     """Anderson acceleration: the combination of recent passes whose residual is smallest in least squares."""
     moves: list[Array] = []
     changes: list[Array] = []
-    last_x = last_r = None
+    last: tuple[Array, Array] | None = None
     for passes in range(1, STATIC_PASSES + 1):
         residual = g(x) - x
         if np.abs(residual).max() <= STATIC_TOLERANCE:
             return x, passes
-        if last_r is not None:
-            moves.append(x - last_x)
-            changes.append(residual - last_r)
+        if last is not None:
+            moves.append(x - last[0])
+            changes.append(residual - last[1])
             if len(changes) > ANDERSON_MEMORY:
                 moves.clear()
                 changes.clear()
-        last_x, last_r = x, residual
+        last = x, residual
         x = x + residual
         if changes:
             D = np.array(changes)

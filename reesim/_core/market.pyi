@@ -1,0 +1,3 @@
+from reesim._core.layout import Array, Parameters
+
+def clear(parameters: Parameters, policy: Array, value: Array) -> tuple[float, float, Array, Array]: ...

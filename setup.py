@@ -1,6 +1,8 @@
 """Compiled modules of reesim. Everything else about the package stands in pyproject.toml.
 
-``REESIM_DEBUG=1`` builds the core with bounds, initialisation and division checks on; the test suite passes on both builds.
+``REESIM_DEBUG=1`` builds the core unoptimised with bounds, initialisation and division checks on; ``REESIM_SANITIZE=1`` adds
+the compiler's address and undefined-behaviour sanitizers, which watch every pointer (preload ``libasan`` to import it). The test
+suite passes on all builds.
 """
 
 import os
@@ -9,6 +11,9 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 DEBUG = os.environ.get("REESIM_DEBUG", "") not in ("", "0")
+SANITIZE = (
+    ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"] if os.environ.get("REESIM_SANITIZE") else []
+)
 EXTENSIONS = ("blocks", "market", "temporary", "certificate", "stepper", "static")
 DIRECTIVES = {
     "language_level": 3,
@@ -22,12 +27,17 @@ DIRECTIVES = {
 # Sums may be reordered, once, by the compiler: a build gives the same bits every time. Nothing may assume that numbers are
 # finite, and products are not contracted into sums, so that a result does not hang on the processor.
 SUMS = ["-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"]
-COMPILE = ["-O1", "-g"] if DEBUG else ["-O3", "-ffp-contract=off", "-fno-math-errno", *SUMS]
+COMPILE = ["-O1", "-g", *SANITIZE] if DEBUG else ["-O3", "-ffp-contract=off", "-fno-math-errno", *SUMS]
 
 setup(
     ext_modules=cythonize(
         [
-            Extension(f"reesim._core.{name}", [f"reesim/_core/{name}.pyx"], extra_compile_args=COMPILE)
+            Extension(
+                f"reesim._core.{name}",
+                [f"reesim/_core/{name}.pyx"],
+                extra_compile_args=COMPILE,
+                extra_link_args=SANITIZE,
+            )
             for name in EXTENSIONS
         ],
         compiler_directives=DIRECTIVES,

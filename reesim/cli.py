@@ -6,6 +6,7 @@ inside the commands, so that ``reesim --help`` is immediate.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from enum import Enum
@@ -387,6 +388,8 @@ def _load(name: str, sets: Sequence[str] | None, technology: Technology | None) 
 
 def main() -> None:
     """Entry point of the console script."""
+    # The matrices here are small: on a busy machine two threads of a linear-algebra library mostly wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         # A terminal that lacks a letter shows a question mark instead of a traceback.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]

@@ -140,6 +140,10 @@ def share_of_gap(half_life: float, years: float) -> float:
     return 0.0 if math.isinf(half_life) else -math.expm1(-math.log(2.0) * years / half_life)
 
 
+def _speed(half_life: float) -> str:
+    return "at once" if half_life == 0.0 else "never" if math.isinf(half_life) else f"half-life {half_life:g} years"
+
+
 @dataclass(frozen=True, slots=True)
 class ProfitEntry:
     """Entry follows profit, (22): measures close a share of the log gap between profit and entry cost.
@@ -155,7 +159,7 @@ class ProfitEntry:
     @property
     def name(self) -> str:
         """Name in files."""
-        return f"entry follows profit (half-life {self.half_life:g} years)"
+        return f"entry follows profit ({_speed(self.half_life)})"
 
     def next(self, state: State, equilibrium: TemporaryEquilibrium, period: Period) -> tuple[Array, Array]:
         """Measures at the next opening."""
@@ -178,7 +182,7 @@ class CostPricing:
     @property
     def name(self) -> str:
         """Name in files."""
-        return f"prices follow unit costs (half-life {self.half_life:g} years)"
+        return f"prices follow unit costs ({_speed(self.half_life)})"
 
     def next(self, state: State, equilibrium: TemporaryEquilibrium, period: Period) -> Array:
         """Posted prices at the next opening."""
@@ -200,7 +204,7 @@ class GradualSwitching:
     @property
     def name(self) -> str:
         """Name in files."""
-        return f"buyers switch towards CES shares (half-life {self.half_life:g} years)"
+        return f"buyers switch towards CES shares ({_speed(self.half_life)})"
 
     def next(self, state: State, equilibrium: TemporaryEquilibrium, period: Period) -> Array:
         """Trade shares at the next opening."""

@@ -141,7 +141,7 @@ def full(path: Path) -> str:
         ("Choices", record.choices),
         ("Rules", record.rules),
         ("Overrides", record.overrides),
-        ("Stability", record.stability),
+        ("Stability", {name: value for name, value in record.stability.items() if value != ""}),
         ("Versions", record.versions),
     )
     for title, entries in sections:

@@ -69,6 +69,8 @@ class Stability:
         Largest real part for a speed of entry of one; times ln 2 / half-life of entry it is the rate a year.
     half_life : float
         Years in which the slowest mode halves at the scenario's speed of entry; inf if unstable or entry never moves.
+    entry_speed : float
+        ln 2 over the half-life of entry, a year.
     delta_star : float
         Where the baseline loses stability as delta rises; nan where it is far off and was not searched for.
     """
@@ -76,13 +78,19 @@ class Stability:
     stable: bool
     spectral_abscissa: float
     half_life: float
+    entry_speed: float
     delta_star: float = math.nan
+
+    @property
+    def rate(self) -> float:
+        """Spectral abscissa a year, at the scenario's speed of entry."""
+        return self.spectral_abscissa * self.entry_speed
 
     def alerts(self, delta: float) -> tuple[str, ...]:
         """What every output must say."""
         if not self.stable:
             return (
-                f"UNSTABLE equilibrium (spectral abscissa {self.spectral_abscissa:+.3g} of the speed of entry): "
+                f"UNSTABLE equilibrium (spectral abscissa {self.rate:+.3g} a year): "
                 "entry moves away from it; do not read it as an outcome",
             )
         if delta > NEAR_EDGE * self.delta_star:
@@ -241,9 +249,11 @@ def stability_at(economy: Economy, policy: Array, row: Array, entry_half_life: f
     """Stability of an equilibrium, and delta* if delta is anywhere near it."""
     worst = abscissa(economy, policy, row)
     half_life = entry_half_life / -worst if worst < 0.0 else math.inf
+    speed = math.log(2.0) / entry_half_life if entry_half_life > 0.0 else math.inf
     # A search for delta* costs a tenth of a second; far from the edge no policy moves the spectrum near it.
     near = worst > -0.3 and economy.calibration.theta > 0.0
-    return Stability(worst < 0.0, worst, half_life, delta_star(economy.calibration) if near else math.nan)
+    star = delta_star(economy.calibration) if near else math.nan
+    return Stability(worst < 0.0, worst, half_life, speed, star)
 
 
 def delta_star(calibration: Calibration, *, highest: float = 3.0) -> float:

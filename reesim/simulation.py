@@ -324,7 +324,7 @@ class Simulation:
             substeps=self.substeps,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             stability={
-                "stable": self.stability.stable, "spectral_abscissa": self.stability.spectral_abscissa,
+                "stable": self.stability.stable, "spectral_abscissa": self.stability.rate,
                 "half_life_years": self.stability.half_life,
                 "delta_star_warning": alerts[0] if alerts and self.stability.stable else "",
             } if moves else {},

@@ -143,7 +143,7 @@ def run(
     chosen = _load(scenario, sets, technology)
     folder = output.ready_folder(out)
     path = cli_run.simulate(chosen, quiet=quiet or as_json)
-    results = cli_run.write(path, folder, figures=figures)
+    results = cli_run.write(chosen, path, folder, figures=figures)
     if as_json:
         output.say_json(cli_run.document(path, results))
     elif quiet:

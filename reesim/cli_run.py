@@ -38,6 +38,8 @@ class Written:
         The gaps themselves.
     reason : str
         Why there are none; empty otherwise.
+    speeds : DataFrame
+        What halving and doubling each half-life changes.
     """
 
     path: File
@@ -46,6 +48,7 @@ class Written:
     skipped: dict[str, str]
     table: pd.DataFrame | None
     reason: str
+    speeds: pd.DataFrame
 
     @property
     def files(self) -> dict[str, object]:
@@ -73,21 +76,23 @@ def simulate(scenario: Scenario, *, quiet: bool) -> Path:
     return path
 
 
-def write(path: Path, folder: File, *, figures: bool) -> Written:
-    """Save a path, its gaps to the observed series and, if asked, its figures.
+def write(scenario: Scenario, path: Path, folder: File, *, figures: bool) -> Written:
+    """Save a path, its gaps to the observed series and, if asked, its figures; see what hangs on the speeds of adjustment.
 
     Raises
     ------
     StoreError
         If something cannot be written.
     """
+    from reesim.sensitivity import speed_sensitivity
+
     name = path.provenance.name
     saved = folder / f"{name}.h5"
     path.save(saved)
     table, reason = _gaps(path)
     gaps = None if table is None else output.write_csv(table, folder / f"{name}_gaps.csv")
     drawn, skipped = _draw(path, folder) if figures else ((), {})
-    return Written(saved, gaps, drawn, skipped, table, reason)
+    return Written(saved, gaps, drawn, skipped, table, reason, speed_sensitivity(scenario))
 
 
 def _draw(path: Path, folder: File) -> tuple[tuple[File, ...], dict[str, str]]:
@@ -120,6 +125,7 @@ def document(path: Path, written: Written) -> dict[str, Any]:
         "summary": report.summary_table(path),
         "gaps": [] if written.table is None else written.table,
         "no_gaps_because": written.reason or None,
+        "speeds": written.speeds.reset_index(),
         "files": written.files,
         "figures_skipped": written.skipped,
     }
@@ -130,6 +136,7 @@ def show(path: Path, written: Written) -> None:
     output.say(f"\n{path.provenance.name}, {path.times[0]:%Y-%m-%d} to {path.times[-1]:%Y-%m-%d}, {len(path)} rows")
     output.say(report.summary_text(path))
     output.say(f"\n{report.gap_text(path)}")
+    output.say_table(written.speeds, "\nWhat hangs on the speeds of adjustment, each half-life halved and doubled:")
     output.say(f"\n{report.choices_text(path)}")
     output.say(f"\n{report.stability_text(path)}")
     output.say(certificate_line(path).capitalize())

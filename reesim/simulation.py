@@ -18,7 +18,7 @@ from reesim._core.layout import ROW, STATE, Layout
 from reesim._core.stepper import Stepper
 from reesim.calendar import Calendar
 from reesim.equilibrium import TOLERANCE, Stability, baseline, policy_rows, stability_at
-from reesim.errors import ConvergenceError, InputError
+from reesim.errors import ConvergenceError, InputError, LabelError
 from reesim.outcomes import Outcomes
 from reesim.path import Path
 from reesim.provenance import Provenance
@@ -40,6 +40,7 @@ from reesim.variables import VARIABLES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from reesim.economy import Economy
     from reesim.scenario import Scenario
     from reesim.tables import WorldTable
 
@@ -66,6 +67,8 @@ class Simulation:
         Rules in place of the defaults of (21)-(22). One that is not a default runs in Python.
     table : WorldTable, optional
         The embedded table by default.
+    economy : Economy, optional
+        The scenario's baseline, when it is at hand; it is not changed.
 
     Raises
     ------
@@ -83,6 +86,7 @@ class Simulation:
         pricing: PricingRule | None = None,
         switching: SwitchingRule | None = None,
         table: WorldTable | None = None,
+        economy: Economy | None = None,
     ) -> None:
         from reesim.scenario import Scenario
 
@@ -95,7 +99,7 @@ class Simulation:
             "switching": switching or GradualSwitching(lives.trade),
         }
         self.calendar = Calendar.for_scenario(self.scenario)
-        self.economy = baseline(self.scenario, table)
+        self.economy = baseline(self.scenario, table) if economy is None else copy.copy(economy)
         self._policies = policy_rows(self.scenario.schedule(self.calendar), self.economy.parameters)
         self.variables = _kept_variables(self.scenario)
         self._check_size()
@@ -125,13 +129,19 @@ class Simulation:
         """Whether the calendar is at its end."""
         return self._done == len(self.calendar)
 
+    def array(self, name: str) -> Array:
+        """Return a kept variable so far, (rows, *axes), every row of it. Raises LabelError if it is not kept."""
+        if name not in self.variables:
+            raise LabelError(f"output.variables does not keep {name!r}; it keeps {', '.join(self.variables)}")
+        return np.concatenate([part[name] for part in self._records])
+
     @property
     def path(self) -> Path:
         """The path so far."""
         every = self.scenario.output.every
         rows = np.arange(self._done)
         keep = (rows % every == 0) | (rows == self._done - 1)
-        values = {name: np.concatenate([part[name] for part in self._records])[keep] for name in self.variables}
+        values = {name: self.array(name)[keep] for name in self.variables}
         owned = {}
         if self._owned:
             owned = {name: np.stack([part[name] for part in self._owned])[keep] for name in self._owned[0]}

@@ -39,6 +39,8 @@ class Economy:
     calibration : Calibration
     flows : Flows, optional
         Lowered from the calibration's graph by default.
+    deficits : bool
+        Whether regions receive their baseline deficits; without them the baseline is not an equilibrium.
 
     Attributes
     ----------
@@ -46,9 +48,9 @@ class Economy:
         The block of the core.
     """
 
-    def __init__(self, calibration: Calibration, flows: Flows | None = None) -> None:
+    def __init__(self, calibration: Calibration, flows: Flows | None = None, *, deficits: bool = True) -> None:
         self.calibration = calibration
-        self.parameters = _parameters(calibration, flows or _lowered(calibration))
+        self.parameters = _parameters(calibration, flows or _lowered(calibration), deficits)
         self._row = self.baseline_row()
         self._policy = no_policy(len(calibration.regions))
         self._residual = 0.0
@@ -164,7 +166,7 @@ def _lowered(calibration: Calibration) -> Flows:
     return network.lower(graph, calibration.regions, calibration.sectors)
 
 
-def _parameters(calibration: Calibration, flows: Flows) -> Parameters:
+def _parameters(calibration: Calibration, flows: Flows, deficits: bool) -> Parameters:
     """Shares and baseline values of the core from the lowered flows."""
     revenue = flows.trade_jis.sum(axis=1)
     expenditure = flows.trade_jis.sum(axis=0)
@@ -178,7 +180,7 @@ def _parameters(calibration: Calibration, flows: Flows) -> Parameters:
     tax, use = calibration.tax_factor_i, calibration.ree_value_i / calibration.tax_factor_i
     supply = np.zeros(len(calibration.regions))
     supply[calibration.supplier] = use.sum()
-    removed = calibration.deficit == "removed"
+    deficit = calibration.deficit_i if deficits else np.zeros(len(calibration.regions))
     return Parameters.build(
         {
             "trade_share0": flows.trade_jis / expenditure[None],
@@ -190,8 +192,8 @@ def _parameters(calibration: Calibration, flows: Flows) -> Parameters:
             "research_R0": share * added / mu,
             "research_L0": (1.0 - share) * added / mu,
             "labour0": calibration.labour_income_i,
-            "deficit0": 0.0 if removed else calibration.deficit_i,
-            "deficit_share": 0.0 if removed else calibration.deficit_i / calibration.own_income_i,
+            "deficit0": deficit,
+            "deficit_share": deficit / calibration.own_income_i,
             "ree_use0": use,
             "ree_supply": supply,
             "tax0": tax,

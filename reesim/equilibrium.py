@@ -296,7 +296,7 @@ def baseline(scenario: Scenario, table: WorldTable | None = None) -> Economy:
 
 def without_deficits(calibration: Calibration) -> Calibration:
     """Solve the baseline again without deficits, technology endogenous, and make that the baseline, (16)."""
-    economy = Economy(calibration)
+    economy = Economy(calibration, deficits=False)
     row, _ = solve_row(economy, no_policy(len(calibration.regions)), True, date="the baseline without deficits")
     views = Layout(ROW, economy.parameters.regions, economy.parameters.sectors).views(row)
     trade = views["trade_share"] * views["expenditure"][None]

@@ -201,16 +201,22 @@ class Simulation:
         return twin
 
     def _advance(self, n: int) -> None:
+        """Take n steps, or none: whatever goes wrong on the way, the simulation stays where it was."""
         compiled = all(_compiled(rule) for rule in self.rules.values())
-        for first in range(self._done, self._done + n, CHUNK):
-            count = min(CHUNK, self._done + n - first) if first > self._done else min(CHUNK, n)
-            policies = self._policies[self._done : self._done + count]
-            rows, residuals = self._run_compiled(policies) if compiled else self._run_rules(policies)
-            outcomes = Outcomes(self.economy, rows, policies, residuals)
-            self._records.append(outcomes.collect(self.variables))
-            self.economy.place(rows[-1].copy(), policies[-1], float(residuals[-1]))
-            self._done += len(rows)
-            n -= len(rows)
+        before = self._stepper.save(), self._done, self.rules if compiled else copy.deepcopy(self.rules)
+        records, owned, placed = list(self._records), list(self._owned), copy.copy(self.economy)
+        try:
+            for first in range(self._done, self._done + n, CHUNK):
+                policies = self._policies[first : min(first + CHUNK, before[1] + n)]
+                rows, residuals = self._run_compiled(policies) if compiled else self._run_rules(policies)
+                self._records.append(Outcomes(self.economy, rows, policies, residuals).collect(self.variables))
+                self.economy.place(rows[-1].copy(), policies[-1], float(residuals[-1]))
+                self._done += len(rows)
+        except BaseException:
+            self._stepper.restore(before[0])
+            self._done, self.rules = before[1:]
+            self._records, self._owned, self.economy = records, owned, placed
+            raise
 
     # the compiled engine -----------------------------------------------------------------------------------------------
 
@@ -223,12 +229,9 @@ class Simulation:
     def _run_compiled(self, policies: Array) -> tuple[Array, Array]:
         size = Layout(ROW, self.economy.parameters.regions, self.economy.parameters.sectors).size
         rows, residuals = np.empty((len(policies), size)), np.empty(len(policies))
-        before = self._stepper.save()
         done = self._stepper.run(policies, self.substeps, TOLERANCE, rows, residuals)
         if done < len(policies):
-            fault = self._stepper.fault
-            self._stepper.restore(before)
-            raise self._failure(self._done + done, *fault[1:])
+            raise self._failure(self._done + done, *self._stepper.fault[1:])
         return rows, residuals
 
     def _failure(self, row: int, residual: float, unknown: int, equation: str, i: int, s: int) -> ConvergenceError:
@@ -253,12 +256,9 @@ class Simulation:
         for offset, policy in enumerate(policies):
             index, worst = self._done + offset, 0.0
             for substep in range(self.substeps):
-                before = self._stepper.save()
                 solved = self._stepper.solve(policy)
                 if solved is None or not solved[1] <= TOLERANCE:
-                    fault = self._stepper.fault
-                    self._stepper.restore(before)
-                    raise self._failure(index, *fault[1:])
+                    raise self._failure(index, *self._stepper.fault[1:])
                 row, residual = solved
                 worst = max(worst, residual)
                 if substep == 0:

@@ -77,8 +77,14 @@ cdef Clearing clear_rare_earths(const Economy* e, const Policy* p, const f64* va
     cdef Clearing found
     cdef Py_ssize_t i
     cdef f64 use, foreign_use = 0.0
-    found.mine_price = mine_price_under_tax(e, p, value, embargo_wedge)
     found.quota_wedge = 0.0
+    if e.supply == 0.0:  # nobody uses rare earths: any price clears
+        found.mine_price, found.limit = 1.0, INFINITY
+        for i in range(e.N):
+            embargo_wedge[i] = 0.0
+            ree_price[i] = 1.0 if i == e.supplier else p.tax[i]
+        return found
+    found.mine_price = mine_price_under_tax(e, p, value, embargo_wedge)
     found.limit = p.quota * e.foreign_use0
     for i in range(e.N):
         if i != e.supplier:

@@ -16,6 +16,7 @@ from reesim._core.reference import Equations
 from reesim._core.reference_engine import NotSolved
 
 NEWTON_STEPS = 60
+CIRCUIT_ROUNDS = 200
 NEWTON_TOLERANCE = 1e-12
 """On the residuals of the reduced system, in logs: certificates at 1e-10 follow with room."""
 
@@ -108,9 +109,7 @@ def evaluate(
     if not endogenous and not par.entry_in_final_good:
         A_R, A_L = (1.0, 1.0) if log_A is None else (np.exp(log_A[0]), np.exp(log_A[1]))
         labour = par.labour0 - np.sum(par.research_R0 * A_R + par.research_L0 * A_L, axis=1)
-    sales, own, kept = _solve_sales(
-        par, policy, free, np.exp(log_wage) * labour, log_ree, share_R, trade_share, final_share
-    )
+    sales, own, kept = _solve_sales(par, policy, free, np.exp(log_wage) * labour, share_R, trade_share, final_share)
     va = par.phi_va * sales
     factor = (par.mu - 1.0) / par.mu
     value = factor * np.sum(share_R * va, axis=1)
@@ -133,48 +132,44 @@ def evaluate(
     return point, residual
 
 
-def _kept_share(par: Equations, policy: Equations, log_ree: Array) -> Array:
-    """Share of a destination's rare-earth bill that its own licence holders keep, from user prices alone, (15)."""
-    wedge = np.exp(log_ree - log_ree[par.supplier])
-    quota = max(0.0, float(np.min((wedge - policy.tax)[par.foreign]))) if par.foreign.any() else 0.0
-    return np.where(par.foreign, policy.rent_share * quota / wedge, 0.0)
-
-
 def _solve_sales(
-    par: Equations,
-    policy: Equations,
-    free: bool,
-    wages: Array,
-    log_ree: Array,
-    share_R: Array,
-    trade_share: Array,
-    final_share: Array,
+    par: Equations, policy: Equations, free: bool, wages: Array, share_R: Array, trade_share: Array, final_share: Array
 ) -> tuple[Array, Array, Array]:
-    """Sales from the linear expenditure circuit (13)-(16), with own income and the kept share of rents."""
-    N, S = par.N, par.S
-    factor = (par.mu - 1.0) / par.mu
-    bill = factor * share_R * par.phi_va
-    kept = _kept_share(par, policy, log_ree)
-    earn = np.zeros((N, N, S))  # d own_i / d sales_js
-    for i in range(N):
-        earn[i, i] += kept[i] * bill[i] + (0.0 if free else par.phi_va[i] / par.mu)
-    earn[par.supplier] += (1.0 - kept)[:, None] * bill
-    demand = _materials_circuit(par, trade_share)
-    transfer = np.zeros(N)
-    for _ in range(200):  # one round unless deficits follow income
+    """Sales from the expenditure circuit (13)-(16), with own income and the share of its rare-earth bill a region keeps as rent.
+
+    The circuit is linear but for rents that importers keep and deficits that follow income; both settle in a few rounds.
+    """
+    N, cells = par.N, par.N * par.S
+    bill = (par.mu - 1.0) / par.mu * share_R * par.phi_va
+    demand, spread = _materials_circuit(par, trade_share), _by_final_demand(par, trade_share, final_share)
+    transfer, kept = np.zeros(N), np.zeros(N)
+    for _ in range(CIRCUIT_ROUNDS):
+        earn = np.zeros((N, N, par.S))  # own income of i out of a dollar of sales of (j, s)
+        earn[par.supplier] = (1.0 - kept)[:, None] * bill
+        for i in range(N):
+            earn[i, i] += kept[i] * bill[i] + (0.0 if free else par.phi_va[i] / par.mu)
+        income = earn.reshape(N, cells)
         scale = 1.0 + transfer
-        spread = _by_final_demand(par, trade_share, final_share)
-        system = np.eye(N * S) - demand - spread @ (scale[:, None] * earn.reshape(N, N * S))
+        system = np.eye(cells) - demand - spread @ (scale[:, None] * income)
         shift = scale * wages + (0.0 if par.deficit_follows_income else par.deficit0)
-        sales = np.linalg.solve(system, spread @ shift).reshape(N, S)
-        own = wages + earn.reshape(N, N * S) @ sales.ravel()
-        if not par.deficit_follows_income:
-            return np.asarray(sales), own, kept
-        new = par.deficit_share - np.sum(par.deficit_share * own) / own.sum()
-        if np.abs(new - transfer).max() <= 1e-15:
-            return np.asarray(sales), own, kept
-        transfer = new
-    raise NotSolved("deficits that follow income did not settle")
+        sales = np.linalg.solve(system, spread @ shift)
+        own = wages + income @ sales
+        before = transfer, kept
+        if par.deficit_follows_income:
+            transfer = par.deficit_share - np.sum(par.deficit_share * own) / own.sum()
+        if policy.rent_share > 0.0:
+            kept = _kept_share(par, policy, np.sum(bill * sales.reshape(N, -1), axis=1))
+        if max(np.abs(transfer - before[0]).max(), np.abs(kept - before[1]).max()) <= 1e-15:
+            return np.asarray(sales).reshape(N, -1), own, kept
+    raise NotSolved("rents and deficits did not settle")
+
+
+def _kept_share(par: Equations, policy: Equations, value: Array) -> Array:
+    """Share of a destination's rare-earth bill that its own licence holders keep, (15)."""
+    mine, quota, embargo = ref.clear_rare_earths(par, policy, value)
+    return np.where(
+        par.foreign, policy.rent_share * quota * mine / ref.user_prices(par, policy, mine, quota, embargo), 0.0
+    )
 
 
 def _by_final_demand(par: Equations, trade_share: Array, final_share: Array) -> Array:
@@ -218,7 +213,7 @@ def linearise(par: Equations, policy: Equations, endogenous: bool, at: Point) ->
     final = (at.final_share * at.final_demand[:, None]).reshape(cells)
     sigma = np.tile(par.sigma, N)
     spread = _by_final_demand(par, at.trade_share, at.final_share)
-    own_by_z, own_by_sales, own_by_A = _income_derivatives(par, policy, free, at, sR, z, du, E_w, E_q, n)
+    own_by_z, own_by_sales, own_by_A = _income_derivatives(par, policy, free, at, sR, z, du, E_w, n)
     close = _closure_derivative(par, at)
     rhs = ((1.0 - sigma) * sales)[:, None] * E_c + into.T @ (-((1.0 - sigma) * spent)[:, None] * dP)
     rhs += into.T @ ((1.0 - par.rho) * final[:, None] * (dP - region @ dP_C)) + spread @ (close @ own_by_z)
@@ -269,7 +264,6 @@ def _income_derivatives(
     z: Array,
     du: Array,
     E_w: Array,
-    E_q: Array,
     n: int,
 ) -> tuple[Array, Array, Array]:
     """Own income by unknowns, by log sales and by log measures, (16)."""
@@ -277,12 +271,11 @@ def _income_derivatives(
     region = np.repeat(np.eye(N), S, axis=0)
     va = (par.phi_va * at.sales).reshape(cells)
     bill = (par.mu - 1.0) / par.mu * sR[:, 0] * va
-    route = np.diag(at.kept_share)  # of rare-earth bills into own income
-    route[par.supplier] += 1.0 - at.kept_share
+    kept = _kept_derivative(par, policy, at)
+    route = kept.copy()  # of rare-earth bills into own income
+    route[par.supplier] += 1.0 - kept.sum(axis=0)
     by_bill = route @ region.T
     by_z = (np.exp(at.log_wage) * at.labour)[:, None] * E_w + by_bill @ (bill[:, None] * (1.0 - sR) * z * du)
-    if policy.rent_share > 0.0:
-        by_z += _kept_derivative(par, policy, at, E_q)
     by_sales = by_bill * bill
     if not free:
         by_sales = by_sales + region.T * (va / par.mu)
@@ -295,20 +288,19 @@ def _income_derivatives(
     return by_z, by_sales, by_A
 
 
-def _kept_derivative(par: Equations, policy: Equations, at: Point, E_q: Array) -> Array:
-    """Rents importers keep, by user prices: value times rent_share x / tau_i, with x the least wedge above the tax."""
-    home = par.supplier
-    wedge = np.exp(at.log_ree - at.log_ree[home])
-    binding = int(np.argmin(np.where(par.foreign, wedge - policy.tax, np.inf)))
-    by_q = np.zeros((par.N, par.N))
-    if wedge[binding] > policy.tax[binding]:
-        scale = np.where(par.foreign, policy.rent_share * at.value / wedge, 0.0)
-        by_q[:, binding] += scale * wedge[binding]
-        by_q[:, home] -= scale * wedge[binding]
-        by_q -= np.diag(at.kept_share * at.value)
-        by_q[:, home] += at.kept_share * at.value
-        by_q[home] -= by_q.sum(axis=0)
-    return by_q @ E_q
+def _kept_derivative(par: Equations, policy: Equations, at: Point) -> Array:
+    """Rents importers keep, by their spending on rare earths, (N, N): rent_share x w_R / q_i times spending."""
+    by_value = np.diag(at.kept_share)
+    _, _, mine, quota = clearing_derivative(par, policy, at.value)
+    if quota == 0.0 or policy.rent_share == 0.0:
+        return by_value
+    free = int(
+        np.argmin(np.where(par.foreign, np.exp(at.clearing) / mine - policy.tax, np.inf))
+    )  # the quota alone holds it
+    log_w, log_q = at.regime[par.supplier], at.regime  # by log value
+    log_x = (policy.tax[free] + quota) / quota * (log_q[free] - log_w)
+    change = (at.kept_share * at.value)[:, None] * (log_x + log_w - log_q)
+    return by_value + change / at.value
 
 
 def _closure_derivative(par: Equations, at: Point) -> Array:

@@ -133,8 +133,11 @@ def clear_rare_earths(par: Equations, policy: Equations, value: Array) -> tuple[
         Each wedge is complementary to its own limit.
     """
     worth = value / par.tax0
-    cap = np.where(par.foreign & np.isfinite(policy.embargo), policy.embargo * par.ree_use0, np.inf)
+    limited = par.foreign & np.isfinite(policy.embargo)
+    cap = np.where(limited, np.where(limited, policy.embargo, 0.0) * par.ree_use0, np.inf)
     supply = par.ree_supply.sum()
+    if supply == 0.0:  # nobody uses rare earths: any price clears
+        return 1.0, 0.0, np.zeros(par.N)
     held = np.zeros(par.N, dtype=bool)
     while True:
         mine = np.sum((worth / policy.tax)[~held]) / (supply - cap[held].sum())
@@ -342,7 +345,9 @@ def temporary_map(
         va_R = share_R * va
         value = factor * va_R.sum(axis=1)
         if passes == 0:
-            _, quota, _ = clear_rare_earths(par, policy, value)
+            mine, quota, embargo = clear_rare_earths(par, policy, value)
+            eq.ree_mine_price, eq.ree_wedge_quota, eq.ree_wedge_embargo = mine, quota, embargo
+            eq.ree_price = user_prices(par, policy, mine, quota, embargo)
         if passes == INNER_PASSES:
             break
         own = np.sum(sales - spending, axis=1) + wage * period.labour
@@ -362,8 +367,7 @@ def temporary_map(
     A_R = A_L = np.empty(0)
     if at_once.entry:
         A_R, A_L = free_entry(par, share_R, spending, entry_unit(par, new_wage, goods.log_P_C))
-    eq.wage, eq.ree_price, eq.ree_share, eq.trade_share = wage, ree_price, share_R, goods.trade_share
-    eq.ree_mine_price, eq.ree_wedge_quota, eq.ree_wedge_embargo = ree_price[par.supplier], new_quota, new_embargo
+    eq.wage, eq.ree_share, eq.trade_share = wage, share_R, goods.trade_share
     eq.price_consumption, eq.price_index = np.exp(goods.log_P_C), np.exp(goods.log_P)
     eq.unit_cost, eq.value_added_price, eq.posted_price = np.exp(log_c), np.exp(log_v), np.exp(u.log_p)
     eq.A_R, eq.A_L = np.exp(u.log_A_R), np.exp(u.log_A_L)

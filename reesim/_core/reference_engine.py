@@ -23,6 +23,8 @@ STEP_PASSES = 400
 STATIC_PASSES = 160
 ANDERSON_MEMORY = 40
 BROYDEN_MEMORY = 30
+LONGEST_MOVE = 0.5
+"""Of any unknown in one pass of a step: far from the solution a longer one overshoots."""
 
 
 class NotSolved(ArithmeticError):
@@ -83,7 +85,7 @@ def broyden(
 
     ``learned`` carries the factors from one solve to the next: the economy moves little in a period.
     """
-    move: Array | None = None
+    move, shortened = None, 1.0
     for passes in range(1, STEP_PASSES + 1):
         residual = residual_of(x)
         if np.abs(residual).max() <= STEP_TOLERANCE:
@@ -91,13 +93,15 @@ def broyden(
         z = corrected(correction, residual)
         for up, down in learned:
             z = z + up * (down @ z)
-        if move is not None:
-            norm = move @ move
-            z = z / (1.0 - (move @ z) / norm)
-            learned.append((z, move / norm))
+        if move is not None:  # the secant of the last move, shortened or not
+            up, down = z - (1.0 - shortened) * move, move / (move @ (move - z))
+            learned.append((up, down))
             if len(learned) > BROYDEN_MEMORY:
                 learned.clear()
-        x, move = x + z, z
+            z = z + up * (down @ z)
+        longest = np.abs(z).max()
+        shortened = LONGEST_MOVE / longest if longest > LONGEST_MOVE else 1.0
+        x, move = x + shortened * z, z
         if not np.isfinite(x).all():
             break
     raise NotSolved(f"temporary equilibrium: {passes} passes")
@@ -219,7 +223,7 @@ def static_map(par: Equations, policy: Equations, endogenous: bool, x: Array) ->
     log_new_c = ref.unit_cost(par, after.log_v, log_P)
     eq = Equations(
         A_R=np.exp(tech.log_A_R), A_L=np.exp(tech.log_A_L), posted_price=np.exp(log_c), trade_share=trade_share,
-        wage=np.exp(log_wage), ree_price=np.exp(log_ree), ree_mine_price=mine, ree_wedge_quota=quota, ree_wedge_embargo=embargo,
+        wage=np.exp(log_wage), ree_price=prices, ree_mine_price=mine, ree_wedge_quota=quota, ree_wedge_embargo=embargo,
         final_demand=final_demand, price_consumption=np.exp(log_P_C), price_index=np.exp(log_P), expenditure=spent,
         revenue=sales, spending=sales, unit_cost=np.exp(log_c), value_added_price=np.exp(tech.log_v), ree_share=tech.share_R,
     )  # fmt: skip

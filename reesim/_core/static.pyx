@@ -19,6 +19,7 @@ cdef enum:
     MEMORY = 40
 
 cdef f64 TOLERANCE = 2e-12
+cdef f64 INDEPENDENT = 1e-13  # of a column's length that must be left after taking out the columns before it
 
 cdef struct Static:
     bint endogenous
@@ -186,7 +187,7 @@ cdef void static_row(const Economy* e, const Static* w, const f64* x, Row* out) 
         out.price_index[c], out.value_added_price[c] = exp(w.log_P[c]), exp(w.log_v[c])
         out.ree_share[c], out.revenue[c], out.spending[c] = w.share_R[c], w.sales[c], w.sales[c]
     for i in range(e.N):
-        out.wage[i], out.ree_price[i] = exp(x[cells + i]), exp(x[cells + e.N + i])
+        out.wage[i], out.ree_price[i] = exp(x[cells + i]), w.price[i]
         out.price_consumption[i], out.final_demand[i] = exp(w.log_P_C[i]), w.income[i]
         out.ree_wedge_embargo[i] = w.embargo[i]
     out.ree_mine_price[0], out.ree_wedge_quota[0] = w.market.mine_price, w.market.quota_wedge
@@ -201,7 +202,7 @@ cdef int anderson(const Economy* e, const Policy* p, Static* w, f64* x, f64* r, 
     cdef Py_ssize_t n = 2 * e.N * e.S + 2 * e.N
     cdef Py_ssize_t c, k, m, held = 0
     cdef int passes
-    cdef f64 dot, norm
+    cdef f64 dot, norm, whole
     cdef f64* gamma = R + MEMORY * MEMORY
     cdef f64* q
     for passes in range(1, PASSES + 1):
@@ -219,9 +220,11 @@ cdef int anderson(const Economy* e, const Policy* p, Static* w, f64* x, f64* r, 
             if held == MEMORY:
                 held = 0
             q = Q + held * n
+            whole = 0.0
             for c in range(n):  # the last move is already in dG: add the change of residual
                 q[c] = r[c] - last_r[c]
                 dG[held * n + c] += q[c]
+                whole += q[c] * q[c]
             for k in range(held):
                 dot = 0.0
                 for c in range(n):
@@ -234,7 +237,7 @@ cdef int anderson(const Economy* e, const Policy* p, Static* w, f64* x, f64* r, 
                 norm += q[c] * q[c]
             norm = sqrt(norm)
             R[held * MEMORY + held] = norm
-            if norm > 0.0:
+            if norm > INDEPENDENT * sqrt(whole):  # otherwise the pass has taught nothing new
                 for c in range(n):
                     q[c] /= norm
                 held += 1

@@ -3,7 +3,7 @@
 The twin of ``reference.open_period``, ``reference.temporary_map`` and ``reference_engine.broyden``: same equations, same algorithm.
 """
 
-from libc.math cimport INFINITY, exp, expm1, fabs, isfinite, log, log1p
+from libc.math cimport exp, fabs, fmax, isfinite, log
 from libc.string cimport memcpy, memset
 
 from reesim._core.blocks cimport Economy, Policy, Row, f64
@@ -20,6 +20,7 @@ cdef enum:
     MEMORY = 30
 
 cdef f64 TOLERANCE = 1e-13
+cdef f64 LONGEST = 0.5  # move of any unknown in one pass: far from the solution a longer one overshoots
 
 
 cdef Py_ssize_t unknowns(Py_ssize_t N, Py_ssize_t S, AtOnce at_once) noexcept nogil:
@@ -315,10 +316,10 @@ cdef void read_off(const Economy* e, AtOnce at_once, const Row* state, Work* w, 
         out.revenue[c], out.spending[c] = w.sales[c], w.spending[c]
         out.expenditure[c] = w.spent[c]
     for i in range(e.N):
-        out.wage[i], out.ree_price[i] = w.wage[i], w.ree_price[i]
+        out.wage[i], out.ree_price[i] = w.wage[i], w.new_price[i]  # what clears is one price to all who pay the same wedge
         out.price_consumption[i], out.final_demand[i] = exp(w.log_P_C[i]), w.income[i]
         out.ree_wedge_embargo[i] = w.embargo[i]
-    out.ree_mine_price[0] = w.ree_price[e.supplier]
+    out.ree_mine_price[0] = w.new_price[e.supplier]
     memcpy(out.trade_share, w.trade_share, e.N * cells * sizeof(f64))
 
 
@@ -438,7 +439,7 @@ cdef int solve_temporary(
     cdef Py_ssize_t n = unknowns(e.N, e.S, at_once), size = 2 * e.N
     cdef Py_ssize_t c, d, f, held = <Py_ssize_t> w.held[0]
     cdef int passes
-    cdef f64 dot, norm = 0.0, change
+    cdef f64 dot, norm, change, longest, shortened = 1.0
     cdef f64* z = w.x_new
     cdef f64* regional = w.x
     cdef f64* factor
@@ -467,22 +468,25 @@ cdef int solve_temporary(
             factor = w.up + f * n
             for c in range(n):
                 z[c] += factor[c] * dot
-        if passes > 1:
-            dot = 0.0
+        if passes > 1:  # the secant of the last move, shortened to a share of `move` or not
+            dot = norm = 0.0
             for c in range(n):
                 dot += w.move[c] * z[c]
-            dot = 1.0 - dot / norm
+                norm += w.move[c] * w.move[c]
+            norm -= dot
             for c in range(n):
-                z[c] /= dot
-                w.up[held * n + c] = z[c]
+                w.up[held * n + c] = z[c] - (1.0 - shortened) * w.move[c]
                 w.down[held * n + c] = w.move[c] / norm
+                z[c] += w.up[held * n + c] * (dot / norm)
             held = held + 1 if held < MEMORY else 0
             w.held[0] = held
-        norm = 0.0
+        longest = 0.0
+        for c in range(n):
+            longest = fmax(longest, fabs(z[c]))
+        shortened = LONGEST / longest if longest > LONGEST else 1.0
         for c in range(n):
             w.move[c] = z[c]
-            norm += z[c] * z[c]
-            x[c] += z[c]
+            x[c] += shortened * z[c]
     return 0
 
 

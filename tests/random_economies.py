@@ -1,0 +1,149 @@
+"""Small random economies and policies, and short names for what the core takes: for the tests of the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reesim._core import reference as ref
+from reesim._core.layout import PARAMETERS, POLICY, ROW, STATE, Layout, Parameters
+from reesim._core.stepper import Stepper
+from reesim.calibration import Calibration
+from reesim.economy import Economy
+from reesim.equilibrium import solve_row
+from reesim.labels import Labels
+
+EIGHT = [(entry, price, trade) for entry in (0.3, 1.0) for price in (0.2, 1.0) for trade in (0.2, 1.0)]
+"""Shares of the gap that entry, prices and trade close in a step: all combinations of lagged and at once.
+
+Lagged ones are slow enough for explicit steps to be stable at sigma = 6 beside ones at once."""
+
+
+def labels(kind: str, size: int) -> Labels:
+    letter = kind[0].upper()
+    return Labels(
+        kind, tuple(f"{letter}{k}" for k in range(size)), tuple(f"{kind.title()} number {k}" for k in range(size))
+    )
+
+
+def random_calibration(rng: np.random.Generator, n: int, s: int, **changes: object) -> Calibration:
+    """Balanced baseline with zeros in trade and demand, epsilon and sigma on either side of and exactly at one.
+
+    Gamma is zero in some sectors, never in the first, so that everybody uses rare earths. Variety effects stay well inside
+    the region where equilibria are stable.
+    """
+    uses = np.ones((n, s))
+    uses[1:, 1:] = rng.random((n - 1, s - 1)) < 0.8  # some goods are not consumed, only used as materials
+    wanted = uses * rng.uniform(10.0, 500.0, (n, s)) + 1e-3
+    phi = rng.uniform(0.1, 1.0, (n, s, s)) * (rng.random((n, s, s)) < 0.7)
+    phi *= rng.uniform(0.2, 0.6, (n, s, 1)) / np.maximum(phi.sum(axis=2, keepdims=True), 1e-9)
+    share = rng.uniform(0.02, 1.0, (n, n, s)) * (rng.random((n, n, s)) < 0.8)
+    for i in range(n):
+        share[i, i] = rng.uniform(1.0, 3.0, s) * n
+    share /= share.sum(axis=0)
+    flow = np.einsum("jis,iks->jsik", share, phi).reshape(n * s, n * s)
+    revenue = np.linalg.solve(np.eye(n * s) - flow, np.einsum("jis,is->js", share, wanted).ravel()).reshape(n, s)
+    materials = phi * revenue[:, :, None]
+    trade = share * (wanted + materials.sum(axis=1))[None]
+    gamma = np.where(rng.random(s) < 0.7, 0.01, 0.0)
+    gamma[0] = 0.01
+    exporter = int(rng.integers(n))
+    ree_share = (gamma > 0.0) * rng.uniform(0.0005, 0.01, (n, s))
+    ree_share[exporter] *= (
+        n  # as in the world, about half of the use is at home: then limits abroad do not flood the exporter
+    )
+    fields: dict[str, object] = {
+        "year": 2009, "regions": labels("region", n), "sectors": labels("sector", s), "exporter": f"R{exporter}",
+        "trade_jis": trade, "materials_iks": materials, "final_is": trade.sum(axis=0) - materials.sum(axis=1),
+        "ree_share_is": ree_share, "gamma_s": gamma,
+        "sigma_s": rng.choice([1.0, 1.0 + 1e-4, 0.8, 2.5, 4.0, 6.0], s),
+        "epsilon_s": rng.choice([0.6, 0.9, 1.0, 1.0 - 1e-5, 1.3], s),
+        "rho": rng.choice([1.0, 0.9999, 1.36, 0.7]), "mu": rng.uniform(5.0, 8.0), "theta": rng.uniform(0.0, 0.2),
+        "baseline_tax": rng.choice([0.0, 0.15]), "entry_cost": rng.choice(["labour", "final_good"]),
+        "deficit": rng.choice(["world_labour_share", "own_income_share"]),
+    }  # fmt: skip
+    return Calibration(
+        **{name: str(value) if isinstance(value, np.str_) else value for name, value in {**fields, **changes}.items()}
+    )
+
+
+def policy_block(
+    parameters: Parameters,
+    tax: object = 1.0,
+    quota: float = np.inf,
+    embargo: dict[int, float] | None = None,
+    rent_share: float = 0.0,
+) -> np.ndarray:
+    """Policy of one period; the tax is a multiplier on all destinations, or one for each region."""
+    block = np.empty(Layout(POLICY, parameters.regions, parameters.sectors).size)
+    views = Layout(POLICY, parameters.regions, parameters.sectors).views(block)
+    views["tax"][...], views["embargo"][...], views["quota"][...], views["rent_share"][...] = (
+        tax,
+        np.inf,
+        quota,
+        rent_share,
+    )
+    views["tax"][parameters.supplier] = 1.0
+    for region, limit in (embargo or {}).items():
+        views["embargo"][region] = limit
+    return block
+
+
+def random_policy(rng: np.random.Generator, parameters: Parameters) -> np.ndarray:
+    """Taxes by destination and, each half of the times, a quota whose rents are shared and an embargo."""
+    tax = rng.uniform(0.8, 2.5, parameters.regions)
+    quota = rng.uniform(0.75, 0.95) if rng.random() < 0.5 else np.inf
+    foreign = [i for i in range(parameters.regions) if i != parameters.supplier]
+    embargo = {int(rng.choice(foreign)): rng.uniform(0.4, 0.8)} if rng.random() < 0.5 else {}
+    return policy_block(parameters, tax, quota, embargo, rng.uniform() if np.isfinite(quota) else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A row by name, with the economy and the policy it belongs to."""
+
+    economy: Economy
+    policy: np.ndarray
+    row: np.ndarray
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return named(self.economy.parameters, self.row)[name]
+
+
+def named(parameters: Parameters, rows: np.ndarray) -> dict[str, np.ndarray]:
+    return Layout(ROW, parameters.regions, parameters.sectors).views(rows)
+
+
+def solved(economy: Economy, policy: np.ndarray, endogenous: bool = True) -> Solved:
+    """Static equilibrium."""
+    return Solved(economy, policy, solve_row(economy, policy, endogenous)[0])
+
+
+def stepped(
+    parameters: Parameters, speeds: tuple[float, float, float], policies: np.ndarray, substeps: int = 1
+) -> np.ndarray:
+    """Rows of a whole run; it must succeed."""
+    rows = np.empty((len(policies), Layout(ROW, parameters.regions, parameters.sectors).size))
+    stepper = Stepper(parameters, speeds)
+    done = stepper.run(np.ascontiguousarray(policies), substeps, 1e-10, rows, np.empty(len(policies)))
+    assert done == len(policies), stepper.fault
+    return rows
+
+
+def rebuilt(parameters: Parameters, **changes: np.ndarray) -> Parameters:
+    """Parameters with some arrays changed: endowments, mostly."""
+    arrays = {name: np.array(view) for name, view in parameters.views().items()}
+    assert set(changes) <= {name for name, _ in PARAMETERS}
+    return Parameters.build(
+        {**arrays, **changes}, supplier=parameters.supplier, entry_in_final_good=parameters.entry_in_final_good,
+        deficit_follows_income=parameters.deficit_follows_income,
+    )  # fmt: skip
+
+
+def equations(parameters: Parameters, policy: np.ndarray) -> tuple[ref.Equations, ref.Equations]:
+    """Parameters and policy as the reference takes them."""
+    return ref.unpack(parameters), ref.name_policy(parameters, policy)
+
+
+STATES = tuple(name for name, _ in STATE)

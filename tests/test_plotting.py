@@ -1,0 +1,311 @@
+"""Figures: they say what the numbers say, carry every warning, name every unit, and skip with a reason."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic as made
+
+from reesim import observed, plotting
+from reesim.compare import compare
+from reesim.errors import InputError, StoreError
+from reesim.path import Path
+from reesim.plotting import style
+from reesim.variables import VARIABLES
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def episode(provenance=made.PROVENANCE, rows=40, **changes):
+    """Path over the episode: a quota from July 2010 that opens a wedge and turns technology."""
+    times = pd.date_range("2009-12-01", periods=rows, freq="MS")
+    sizes = {"region": 3, "partner": 3, "sector": 2}
+    values = {name: np.ones((rows, *(sizes[axis] for axis in known.axes))) for name, known in VARIABLES.items()}
+    active = np.arange(rows) >= 7
+    values["welfare"] = np.where(active[:, None], [0.0004, -0.0002, -0.0001], 0.0)
+    values["ree_price"] = np.where(active[:, None], [0.5, 2.0, 2.0], 1.0)
+    values["ree_mine_price"] = np.where(active, 0.5, 1.0)
+    values["ree_wedge"] = np.where(active[:, None], [1.0, 4.0, 4.0], 1.0)
+    values["ree_exports"] = np.where(active, 20_000.0, 43_900.0)
+    values["policy_quota"] = np.where(active, 20_000 / 43_900, np.nan)
+    values["policy_embargo"] = np.full((rows, 3), np.nan)
+    ramp = np.clip(np.arange(rows) - 7, 0, None)[:, None] / rows
+    values["A_R"][:, :, 0] += ramp * [-0.1, 0.05, 0.04]
+    values["A_R"][:, :, 1] -= ramp * [-0.2, 0.07, 0.06]
+    values["exports_real"][active] *= np.array([[1.002, 0.999], [0.998, 1.0], [1.0, 1.001]])
+    values["residual"] = np.full(rows, 1e-13)
+    return Path(times, values | changes, made.REGIONS, made.SECTORS, provenance)
+
+
+def keeping(path, *names):
+    return Path(path.times, {name: path.array(name) for name in names}, path.regions, path.sectors, path.provenance)
+
+
+def words(figure):
+    """Everything written in a figure, lines joined."""
+    texts = [text.get_text() for text in figure.findobj(match=lambda artist: hasattr(artist, "get_text"))]
+    return " ".join(" ".join(texts).replace(style.NARROW, " ").split())
+
+
+def title(figure):
+    return " ".join(figure.texts[0].get_text().replace(style.NARROW, " ").split())
+
+
+@pytest.fixture(scope="module")
+def figures():
+    path = episode()
+    fixed = episode(replace(made.PROVENANCE, name="twin"), A_R=np.ones((40, 3, 2)))
+    return plotting.standard_set(path, twin=fixed)
+
+
+def test_the_standard_set_is_whole(figures):
+    made_figures, reasons = figures
+    assert list(made_figures) == ["prices", "technology", "welfare", "sectors", "gaps", "comparison"]
+    assert reasons == {}
+
+
+def test_every_axis_has_a_unit_and_every_figure_a_source(figures):
+    for name, figure in figures[0].items():
+        assert figure.texts[-1].get_text().startswith("Source: reesim"), name
+        # Panels beside each other share the label of the first.
+        outer = [axis for axis in figure.axes if axis.get_subplotspec().is_first_col() or name != "technology"]
+        for axis in outer:
+            labels = f"{axis.get_ylabel()} {axis.get_xlabel()} {axis.get_title(loc='left')}"
+            assert any(unit in labels for unit in ("%", "percentage points", "times the", "tonnes")), (name, labels)
+
+
+def test_titles_say_what_the_numbers_say(figures):
+    made_figures, _ = figures
+    assert "up to 2 times the baseline price (2010-07)" in title(made_figures["prices"])
+    assert "falls to 0.5 times" in title(made_figures["prices"])
+    assert "China gains most, +0.04 % of welfare in 2010-07" in title(made_figures["welfare"])
+    assert "Japan loses most, −0.02 % of welfare" in title(made_figures["welfare"])
+    assert "towards rare earths most in Transport equipment (Japan +4 %" in title(made_figures["technology"])
+    assert "away from them most in Services (Japan −5.6 %" in title(made_figures["technology"])
+    assert "falls most in Transport equipment of Japan (−0.2 %)" in title(made_figures["sectors"])
+    assert "rises most in Transport equipment of China (+0.2 %)" in title(made_figures["sectors"])
+    assert "moved the other way than the model" in title(made_figures["gaps"])
+    assert title(made_figures["comparison"]) == "made_up and twin: welfare is the same"
+
+
+def test_lines_carry_the_numbers_of_the_path(figures):
+    path = episode()
+    top, middle, bottom = figures[0]["prices"].axes
+    drawn = {line.get_label(): line.get_ydata() for axis in (top, bottom) for line in axis.lines}
+    assert np.array_equal(drawn["model: inside"][:-1], path.array("ree_mine_price"))
+    assert np.array_equal(drawn["model: exports"][:-1], path.array("ree_exports"))
+    # The quota is drawn in tonnes of the model's baseline exports.
+    assert np.nanmax(drawn["quota"]) == pytest.approx(20_000, rel=1e-12)
+    assert np.array_equal(middle.lines[0].get_ydata()[:-1], path.array("ree_wedge")[:, 1])
+
+
+def test_observed_points_lie_where_they_were_observed(figures):
+    path = episode()
+    points = observed.overlay(path)
+    seen = points[points["variable"] == "ree_mine_price"]["observed"].to_numpy()
+    assert len(seen) > 0
+    top = figures[0]["prices"].axes[0]
+    (marks,) = [line for line in top.lines if line.get_label() == "observed: inside"]
+    assert sorted(marks.get_ydata()) == sorted(seen)
+
+
+def test_quota_windows_are_shaded_from_their_first_to_their_last_day():
+    active = np.array([False, True, True, False, True])
+    times = pd.date_range("2010-01-01", periods=5, freq="MS")
+    days = [[np.datetime64(int(day), "D") for day in window] for window in style.windows(active, times)]
+    assert days == [
+        [np.datetime64("2010-02-01"), np.datetime64("2010-04-01")],
+        # The last period is taken to be as long as the one before it: April's 30 days are March's 31.
+        [np.datetime64("2010-05-01"), np.datetime64("2010-05-31")],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "years"), [(40, [2010, 2011, 2012, 2013]), (360, [2010, 2014, 2018, 2022, 2026, 2030, 2034, 2038])]
+)
+def test_years_within_the_path_are_marked(rows, years):
+    axis = plotting.welfare(episode(rows=rows)).axes[-1]
+    ticks = dict(zip(axis.get_xticks(), (label.get_text() for label in axis.get_xticklabels()), strict=True))
+    assert list(ticks.values()) == [str(year) for year in years]
+    assert [np.datetime64(int(day), "D") for day in ticks] == [np.datetime64(f"{year}-01-01") for year in years]
+
+
+def test_short_paths_are_marked_with_months():
+    axis = plotting.welfare(episode(rows=14)).axes[-1]
+    assert len(axis.get_xticks()) >= 3
+
+
+def test_warnings_stand_in_every_figure():
+    path = episode(made.UNSTABLE)
+    for name, figure in plotting.standard_set(path, twin=episode())[0].items():
+        assert "UNSTABLE equilibrium" in words(figure), name
+
+
+def test_regions_keep_their_colour_in_every_figure(figures):
+    for name in ("technology", "welfare", "comparison"):
+        colours = {handle.get_label(): handle.get_color() for handle in figures[0][name].legends[0].get_lines()}
+        assert colours["Japan"] == style.REGION_COLOURS["JPN"]
+    assert len(set(style.REGION_COLOURS.values())) == 5
+
+
+@pytest.mark.parametrize("name", ["welfare", "real_gdp", "ree_price", "A_R", "exports", "residual"])
+def test_a_path_that_kept_one_variable_never_crashes(name):
+    made_figures, reasons = plotting.standard_set(keeping(episode(), name))
+    assert set(made_figures) | set(reasons) == {"prices", "technology", "welfare", "sectors", "gaps"}
+    assert ("welfare" in made_figures) == (name in ("welfare", "real_gdp"))
+    assert all(reasons.values())
+
+
+def test_skipped_names_what_to_keep():
+    reasons = plotting.skipped(keeping(episode(), "welfare", "A_R"))
+    assert "A_L" in reasons["technology"]
+    assert "output.variables" in reasons["prices"]
+
+
+def test_a_single_date_and_an_unknown_supplier_are_skipped():
+    assert set(plotting.skipped(episode().at("2011"))) == {"prices", "technology", "welfare", "sectors", "gaps"}
+    assert "no supplier" in plotting.skipped(episode(), supplier="XXX")["technology"]
+
+
+def test_fixed_technology_has_no_figure_of_technology():
+    path = episode(A_R=np.ones((40, 3, 2)))
+    assert "never moves" in plotting.skipped(path)["technology"]
+
+
+def test_prices_are_drawn_where_the_table_of_gaps_cannot_be_made():
+    kept = keeping(episode(), "ree_price", "ree_mine_price", "ree_wedge", "ree_exports")
+    made_figures, reasons = plotting.standard_set(kept)
+    assert "prices" in made_figures
+    assert "ree_use" in reasons["gaps"]
+
+
+def test_an_embargo_on_one_region_does_not_choose_the_date():
+    from reesim.plotting import heat
+
+    path = episode()
+    wedge = np.array(path.array("ree_wedge"))
+    wedge[3, 1] = 200.0
+    assert path.times[heat.widest(episode(ree_wedge=wedge))] >= pd.Timestamp("2010-07-01")
+
+
+def test_sectors_without_rare_earths_show_no_technology():
+    share = np.full((40, 3, 2), 0.004)
+    share[:, :, 1] = 0.0
+    figure = plotting.sectors(episode(ree_share=share))
+    cells = [text.get_text() for text in figure.axes[0].texts]
+    assert cells.count("–") == 3
+
+
+def test_sectors_of_a_given_date():
+    figure = plotting.sectors(episode(), date="2011-03")
+    assert title(figure).startswith("In 2011-03")
+    with pytest.raises(InputError, match="outside this path"):
+        plotting.sectors(episode(), date="1999")
+
+
+def test_the_heat_map_of_an_equilibrium():
+    """A static solution is drawn by the same function, from its own changes."""
+
+    class Static:
+        regions, sectors, alerts = made.REGIONS, made.SECTORS, ("mind this",)
+        scenario, date, technology, choices = "made_up", "2012-01", "endogenous", {"table": "T"}
+
+        def array(self, name):
+            return np.full((3, 2), 1.1 if name == "A_R" else 1.0)
+
+        def change(self, name):
+            return np.arange(6.0).reshape(3, 2) - 2.0
+
+    figure = plotting.sectors(Static())
+    assert len(figure.axes) == 3
+    assert "WARNING: mind this" in words(figure)
+    assert "technology endogenous" in words(figure)
+    with pytest.raises(InputError, match="leave out the date"):
+        plotting.sectors(Static(), date="2012")
+
+
+def test_comparison_of_equal_paths_says_so():
+    path = episode()
+    assert "is the same" in title(plotting.comparison(compare(path, path)))
+
+
+def test_comparison_tells_two_of_the_same_name_apart():
+    text = made.SCENARIO + "technology: "
+    a, b = (episode(replace(made.PROVENANCE, effective_scenario=f"{text}{word}\n")) for word in ("fixed", "endogenous"))
+    figure = plotting.comparison(compare(a, b))
+    assert "technology fixed" in words(figure)
+    assert "technology endogenous" in title(figure)
+
+
+def test_gap_chart_rows_are_those_of_the_table_and_the_rest_is_counted():
+    gaps = observed.gaps(episode())
+    figure = plotting.gap_chart(gaps, most=5)
+    (axis,) = figure.axes
+    assert len(axis.get_yticklabels()) == 5
+    assert gaps["variable"].iloc[0] == "ree_mine_price"
+    assert axis.get_yticklabels()[0].get_text().startswith("price inside")
+    assert f"the {len(gaps) - 5} rows of the smallest gaps are left out" in words(figure)
+    with pytest.raises(InputError, match="at least one"):
+        plotting.gap_chart(gaps, most=0)
+    with pytest.raises(plotting.Skipped):
+        plotting.gap_chart(gaps.iloc[:0])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0 %"), (-0.012345, "−0.0123 %"), (123.4, "+123 %"), (3.0, "+3 %"), (-0.00001234, "−0.0000123 %")],
+)
+def test_per_cent_are_written_with_three_digits(value, text):
+    assert style.signed(value).replace(style.NARROW, " ") == text
+
+
+def test_files_are_written_under_the_name_of_the_scenario(tmp_path):
+    files = plotting.save_all(episode(), tmp_path / "new" / "figures")
+    assert [file.name for file in files] == [
+        f"made_up_{kind}.png" for kind in ("prices", "technology", "welfare", "sectors", "gaps")
+    ]
+    assert all(file.read_bytes().startswith(PNG) for file in files)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_files(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(StoreError, match="cannot be written"):
+        plotting.save_all(keeping(episode(), "welfare"), tmp_path / "taken")
+
+
+def test_importing_plotting_loads_no_matplotlib_and_drawing_no_pyplot():
+    code = (
+        "import sys; from reesim import plotting; assert 'matplotlib' not in sys.modules;"
+        "from test_plotting import episode; plotting.welfare(episode());"
+        "assert 'matplotlib' in sys.modules; assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_comparison_names_place_size_and_date():
+    other = np.array(episode().array("welfare"))
+    other[20, 2] -= 0.001
+    changed = episode(replace(made.PROVENANCE, name="other"), welfare=other)
+    text = title(plotting.comparison(compare(episode(), changed)))
+    assert "other against made_up: welfare differs most in the rest of the world" in text.lower()
+    assert "by −0.1 points in 2011-08" in text
+    assert "0 points at the end" in text
+
+
+def test_a_simulated_path_is_drawn_with_its_own_numbers():
+    """The price abroad at a wedge of three, 1.29 times the baseline, is the model document's."""
+    import reesim
+
+    path = reesim.Simulation("deck_tax").run()
+    made_figures, reasons = plotting.standard_set(path)
+    assert reasons == {}
+    assert "up to 1.29 times the baseline price" in title(made_figures["prices"])
+    assert "towards rare earths most in Transport equipment" in title(made_figures["technology"])
+    assert "rare-earth shares: deck" in words(made_figures["welfare"])

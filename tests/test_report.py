@@ -1,0 +1,160 @@
+"""Tables for people: signs, rounding, order, and nothing left unsaid."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic as made
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reesim import observed, report
+from reesim.path import Path
+
+
+def shaped(**arrays):
+    """Monthly path from December 2009 to 2015 with one where nothing else is given."""
+    times = pd.date_range("2009-12-01", "2015-12-01", freq="MS")
+    n, s = len(made.REGIONS), len(made.SECTORS)
+    values = {
+        "welfare": np.zeros((len(times), n)),
+        "ree_price": np.ones((len(times), n)),
+        "ree_mine_price": np.ones(len(times)),
+        "ree_wedge": np.ones((len(times), n)),
+        "ree_use": np.ones((len(times), n)),
+        "ree_exports": np.full(len(times), 43_900.0),
+        "A_R": np.ones((len(times), n, s)),
+        "A_L": np.ones((len(times), n, s)),
+    }
+    return Path(times, values | arrays, made.REGIONS, made.SECTORS, made.PROVENANCE)
+
+
+@given(st.floats(1e-12, 1e12), st.sampled_from([-1.0, 1.0]))
+def test_rounding_keeps_four_digits_of_any_size(size, sign):
+    value = sign * size
+    # Half a unit in the fourth digit is at most 5e-4 of the number.
+    assert report.rounded(value) == pytest.approx(value, rel=5.0001e-4)
+    assert report.rounded(report.rounded(value)) == report.rounded(value)
+
+
+def test_summary_finds_worst_best_end_and_their_dates():
+    path = shaped()
+    welfare = np.zeros((len(path), 3))
+    welfare[5, 1], welfare[9, 1], welfare[-1, 1] = -0.000123456, 0.00002, 0.00001
+    technology = np.ones((len(path), 3, 2))
+    technology[7, 1, 0], technology[-1, 1, 0] = 1.0567891, 1.01
+    table = report.summary_table(shaped(welfare=welfare, A_R=technology))
+    japan = table.loc["JPN"]
+    assert (japan["welfare_worst_pct"], japan["welfare_worst_date"]) == (-0.01235, "2010-05")
+    assert (japan["welfare_best_pct"], japan["welfare_best_date"]) == (0.002, "2010-09")
+    assert japan["welfare_end_pct"] == 0.001
+    assert (japan["technology_peak"], japan["technology_peak_date"]) == (1.057, "2010-07")
+    assert japan["technology_end"] == 1.01
+    assert table.attrs["sector"] == "Transport equipment"
+
+
+def test_furthest_from_one_may_lie_below_it():
+    technology = np.ones((73, 3, 2))
+    technology[3, 0, 0], technology[4, 0, 0] = 1.1, 0.8
+    assert report.summary_table(shaped(A_R=technology)).loc["CHN", "technology_peak"] == 0.8
+
+
+def test_summary_columns_all_have_headings():
+    table = report.summary_table(made.path())
+    assert set(table.columns) <= set(report.HEADINGS)
+    text = report.summary_text(made.path())
+    assert all(code in text.splitlines()[0] for code in made.REGIONS)
+    assert "A_R/A_L, Transport equipment, at the end" in text
+
+
+def test_a_path_without_key_figures_says_so():
+    text = report.summary_text(made.path(names=("wage", "residual")))
+    assert "kept none" in text
+
+
+def test_alerts_stand_in_every_text():
+    path = made.path(provenance=made.UNSTABLE)
+    assert "UNSTABLE" in report.summary_text(path).splitlines()[0]
+    assert "Stability: UNSTABLE" in report.stability_text(path)
+    assert report.summary_table(path).attrs["warnings"] == path.provenance.alerts
+
+
+def test_stability_states_rate_and_half_life_or_that_it_is_unknown():
+    assert "-0.25 a year, slowest half-life 2.77 years" in report.stability_text(made.path())
+    assert "not assessed" in report.stability_text(made.path(provenance=replace(made.PROVENANCE, stability={})))
+
+
+def test_choices_rules_overrides_and_substeps_are_all_there():
+    text = report.choices_text(made.path())
+    for words in ("ree_shares", "deck", "pricing", "calendar.end", "2015-12", "Substeps in each period: 2"):
+        assert words in text
+
+
+def test_long_choices_are_wrapped_not_cut():
+    words = " ".join(f"word{number}" for number in range(60))
+    text = report.choices_text(made.path(provenance=replace(made.PROVENANCE, choices={"table": words})))
+    assert "word59" in text
+    assert max(map(len, text.splitlines())) <= 116
+
+
+def test_gaps_put_the_wrong_direction_first():
+    """An inside price that falls where the observed one rose: the model's most uncomfortable finding."""
+    falling = np.ones(73)
+    falling[6:] = 0.4
+    table = report.gap_table(shaped(ree_mine_price=falling))
+    wrong = table["wrong_direction"].to_numpy(dtype=bool)
+    assert wrong[:3].all()
+    assert set(table["what"][:3]) == {"price inside"}
+    assert not np.diff(wrong.astype(int)).max() > 0  # once right, always right: none of the wrong comes later
+    assert len(table) == len(observed.gaps(shaped(ree_mine_price=falling)))
+    assert "Wrong direction" in table["reading"].iloc[0]
+
+
+def test_gap_text_counts_and_says_what_it_leaves_out():
+    path = shaped()
+    table = report.gap_table(path)
+    text = report.gap_text(path, most=4)
+    assert f"of {len(table)} observed numbers" in text
+    assert text.splitlines()[-1] == f"… and {len(table) - 4} more"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (made.path(names=("welfare",)), "ree_"),
+        (made.path(times=1), "1 dates"),
+        (made.path(times=2), "no observed number lies within"),
+    ],
+)
+def test_nothing_to_compare_is_said_with_its_reason(path, reason):
+    table = report.gap_table(path)
+    assert table.empty
+    assert reason in table.attrs["reason"]
+    assert reason in report.gap_text(path)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        ("2011-09-16", "2011-09-16", "2011-09-16"),
+        ("2011-09-01", "2011-09-30", "2011-09"),
+        ("2011-09-01", "2011-10-31", "2011-09 to 2011-10"),
+        ("2011-01-01", "2011-12-31", "2011"),
+        ("2010-01-01", "2012-12-31", "2010 to 2012"),
+        ("2011-09-16", "2011-10-31", "2011-09-16 to 2011-10-31"),
+    ],
+)
+def test_periods_are_written_shortly(start, end, words):
+    assert report.period_words(pd.Timestamp(start), pd.Timestamp(end)) == words
+
+
+def test_text_tables_cut_nothing():
+    long = "x" * 300
+    frame = pd.DataFrame({"name": [long, "b"], "value": [0.0000123456, np.nan]})
+    lines = report.as_text(frame).splitlines()
+    assert long in lines[1]
+    assert lines[1].endswith("0.00001235")
+    assert "nan" not in lines[2]

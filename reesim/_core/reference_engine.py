@@ -242,7 +242,7 @@ def anderson(g: Callable[[Array], Array], x: Array) -> tuple[Array, int]:
         if last is not None:
             moves.append(x - last[0])
             changes.append(residual - last[1])
-            if len(changes) > ANDERSON_MEMORY:
+            if len(changes) > min(ANDERSON_MEMORY, x.size // 2):
                 moves.clear()
                 changes.clear()
         last = x, residual

@@ -201,6 +201,7 @@ cdef int anderson(const Economy* e, const Policy* p, Static* w, f64* x, f64* r, 
     """
     cdef Py_ssize_t n = 2 * e.N * e.S + 2 * e.N
     cdef Py_ssize_t c, k, m, held = 0
+    cdef Py_ssize_t limit = min(MEMORY, n // 2)  # more moves than that say little new in a small system
     cdef int passes
     cdef f64 dot, norm, whole
     cdef f64* gamma = R + MEMORY * MEMORY
@@ -217,7 +218,7 @@ cdef int anderson(const Economy* e, const Policy* p, Static* w, f64* x, f64* r, 
         if not isfinite(worst[0]):
             return 0
         if passes > 1:
-            if held == MEMORY:
+            if held == limit:
                 held = 0
             q = Q + held * n
             whole = 0.0
@@ -254,7 +255,7 @@ cdef int anderson(const Economy* e, const Policy* p, Static* w, f64* x, f64* r, 
         for k in range(held):
             for c in range(n):
                 r[c] -= gamma[k] * dG[k * n + c]
-        m = held if held < MEMORY else 0
+        m = held if held < limit else 0
         for c in range(n):
             x[c] += r[c]
             dG[m * n + c] = r[c]

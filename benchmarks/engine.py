@@ -1,4 +1,4 @@
-"""Time the engine against the plain-NumPy reference running the same algorithm, both in this run: ``python benchmarks/engine.py``.
+"""Time the engine against the plain-NumPy reference with the same algorithm, both in this run: ``python benchmarks/engine.py``.
 
 Machines and their moods differ, so what counts is the ratios. Each figure is the least of several repeats.
 """
@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: two threads on a busy machine only wait for each other
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # before NumPy: two threads on a busy machine only wait for each other
 
 import numpy as np
 
@@ -22,10 +24,10 @@ from reesim._core import reference_engine as engine
 from reesim._core.layout import POLICY, ROW, Layout, Parameters
 from reesim._core.static import StaticSolver
 from reesim._core.stepper import Stepper
-from reesim.calendar import Calendar
 from reesim.equilibrium import baseline, policy_rows
 from reesim.rules import share_of_gap
 from reesim.scenario import Scenario
+from reesim.scenario.calendar import Calendar
 
 
 def least(work: Callable[[], object], repeats: int) -> float:

@@ -16,22 +16,22 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Calibration": "calibration",
-    "Comparison": "compare",
+    "Comparison": "results.compare",
     "ConvergenceError": "errors",
     "CostPricing": "rules",
     "Economy": "economy",
     "Equilibrium": "equilibrium",
     "GradualSwitching": "rules",
-    "Path": "path",
+    "Path": "results.path",
     "ProfitEntry": "rules",
     "ReesimError": "errors",
     "Scenario": "scenario",
     "ScenarioError": "errors",
     "Simulation": "simulation",
-    "WorldTable": "tables",
+    "WorldTable": "data.tables",
     "baseline": "equilibrium",
     "bundled": "scenario",
-    "compare": "compare",
+    "compare": "results.compare",
     "solve": "equilibrium",
 }
 
@@ -39,8 +39,7 @@ __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
     from reesim.calibration import Calibration as Calibration
-    from reesim.compare import Comparison as Comparison
-    from reesim.compare import compare as compare
+    from reesim.data.tables import WorldTable as WorldTable
     from reesim.economy import Economy as Economy
     from reesim.equilibrium import Equilibrium as Equilibrium
     from reesim.equilibrium import baseline as baseline
@@ -48,21 +47,21 @@ if TYPE_CHECKING:
     from reesim.errors import ConvergenceError as ConvergenceError
     from reesim.errors import ReesimError as ReesimError
     from reesim.errors import ScenarioError as ScenarioError
-    from reesim.path import Path as Path
+    from reesim.results.compare import Comparison as Comparison
+    from reesim.results.compare import compare as compare
+    from reesim.results.path import Path as Path
     from reesim.rules import CostPricing as CostPricing
     from reesim.rules import GradualSwitching as GradualSwitching
     from reesim.rules import ProfitEntry as ProfitEntry
     from reesim.scenario import Scenario as Scenario
     from reesim.scenario import bundled as bundled
     from reesim.simulation import Simulation as Simulation
-    from reesim.tables import WorldTable as WorldTable
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'reesim' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"reesim.{_HOME[name]}"), name)
-    # Importing a submodule of the same name (reesim.compare) binds the module here; the function is what users call.
     globals()[name] = value
     return value
 

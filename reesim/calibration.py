@@ -14,8 +14,8 @@ from reesim.errors import CalibrationError
 from reesim.labels import Labels
 
 if TYPE_CHECKING:
+    from reesim.data.tables import WorldTable
     from reesim.scenario import Scenario
-    from reesim.tables import WorldTable
 
 Array = npt.NDArray[np.float64]
 
@@ -242,7 +242,7 @@ def calibrate(scenario: Scenario, table: WorldTable | None = None) -> Calibratio
     CalibrationError
         If the table and the parameters do not give a balanced baseline.
     """
-    from reesim import tables
+    from reesim.data import tables
 
     table = table or tables.embedded()
     parameters, block = scenario.parameters, scenario.calibration

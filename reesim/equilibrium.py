@@ -12,27 +12,27 @@ import numpy as np
 import numpy.typing as npt
 
 from reesim import calibration as calibrating
-from reesim import policy as instruments
 from reesim._core import newton
 from reesim._core import reference as ref
 from reesim._core.certificate import residual as certify
 from reesim._core.layout import POLICY, ROW, Layout, Parameters
 from reesim._core.reference_engine import NotSolved
 from reesim._core.static import StaticSolver
-from reesim.calendar import Calendar, parse_window
 from reesim.economy import Economy, no_policy
 from reesim.errors import CalibrationError, ConvergenceError, InputError
 from reesim.labels import Labels
 from reesim.outcomes import Outcomes
+from reesim.scenario import policy as instruments
+from reesim.scenario.calendar import Calendar, parse_window
 from reesim.variables import VARIABLES, variable
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from reesim.calibration import Calibration
-    from reesim.policy import PolicySchedule
+    from reesim.data.tables import WorldTable
     from reesim.scenario import Scenario
-    from reesim.tables import WorldTable
+    from reesim.scenario.policy import PolicySchedule
 
 Array = npt.NDArray[np.float64]
 
@@ -158,13 +158,13 @@ class Equilibrium:
 
     def __getitem__(self, name: str) -> pd.Series[Any]:
         """Return a variable as a Series with labels."""
-        from reesim import frames
+        from reesim.results import frames
 
         return frames.series(name, self.array(name), self.regions, self.sectors)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Tidy table: variable, region, partner, sector, value, unit."""
-        from reesim import frames
+        from reesim.results import frames
 
         return frames.tidy(self.values, self.regions, self.sectors, None)
 

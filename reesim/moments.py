@@ -19,7 +19,7 @@ from reesim.labels import Labels
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reesim.tables import WorldTable
+    from reesim.data.tables import WorldTable
 
 __all__ = ["TOLERANCE", "moments"]
 
@@ -61,7 +61,7 @@ def moments(calibration: Calibration, table: WorldTable | None = None) -> pd.Dat
     """
     import pandas as pd
 
-    from reesim import tables
+    from reesim.data import tables
 
     table = tables.embedded() if table is None else table
     if (table.regions.codes, table.sectors.codes) != (calibration.regions.codes, calibration.sectors.codes):
@@ -196,7 +196,7 @@ def _blocks(cal: Calibration, table: WorldTable) -> Iterator[_Row]:
 
 def _labour(cal: Calibration) -> Iterator[_Row]:
     """Labour endowments, (17): the model knows them as income, not as persons."""
-    from reesim import tables
+    from reesim.data import tables
 
     research = " and less research, which is paid in the final good" if cal.entry_cost == "final_good" else ""
     yield from _by_region(
@@ -242,7 +242,7 @@ def _technology(cal: Calibration) -> Iterator[_Row]:
 
 def _accounts_2009() -> tuple[dict[str, float], dict[str, str], dict[str, str]]:
     """Values, sources and flags of the rare-earth accounts by key."""
-    from reesim import tables
+    from reesim.data import tables
 
     frame = tables.load_rare_earth_accounts().set_index("key")
     words = {name: {str(key): str(text) for key, text in frame[name].items()} for name in ("source", "flag")}

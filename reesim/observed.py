@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from reesim.calendar import years_between
+from reesim.data.tables import DATA, UNVERIFIED, read_facts
 from reesim.errors import InputError, LabelError
 from reesim.labels import Labels
 from reesim.observed_sources import build
-from reesim.tables import DATA, UNVERIFIED, read_facts
+from reesim.scenario.calendar import years_between
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-from reesim.calendar import parse_window
-from reesim.csvfiles import parse_number, read_rows
+from reesim.data.csvfiles import parse_number, read_rows
 from reesim.errors import DataError, StoreError
+from reesim.scenario.calendar import parse_window
 
 COLUMNS = ("series", "element", "start", "end", "value", "unit", "status", "source")
 EVENT_COLUMNS = ("start", "end", "event", "status", "source")

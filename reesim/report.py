@@ -17,8 +17,8 @@ from reesim.errors import InputError, LabelError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reesim.path import Path
-    from reesim.provenance import Provenance
+    from reesim.results.path import Path
+    from reesim.results.provenance import Provenance
 
 __all__ = ["as_text", "choices_text", "gap_table", "gap_text", "stability_text", "summary_table", "summary_text"]
 

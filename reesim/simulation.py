@@ -16,12 +16,11 @@ import numpy.typing as npt
 
 from reesim._core.layout import ROW, STATE, Layout
 from reesim._core.stepper import Stepper
-from reesim.calendar import Calendar
 from reesim.equilibrium import TOLERANCE, Stability, baseline, policy_rows, stability_at
 from reesim.errors import ConvergenceError, InputError, LabelError
 from reesim.outcomes import Outcomes
-from reesim.path import Path
-from reesim.provenance import Provenance
+from reesim.results.path import Path
+from reesim.results.provenance import Provenance
 from reesim.rules import (
     CostPricing,
     EntryRule,
@@ -34,15 +33,16 @@ from reesim.rules import (
     TemporaryEquilibrium,
     share_of_gap,
 )
+from reesim.scenario.calendar import Calendar
 from reesim.stepsize import choose_substeps
 from reesim.variables import VARIABLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from reesim.data.tables import WorldTable
     from reesim.economy import Economy
     from reesim.scenario import Scenario
-    from reesim.tables import WorldTable
 
 Array = npt.NDArray[np.float64]
 

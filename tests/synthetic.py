@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from reesim.labels import Labels
-from reesim.path import Path, Provenance
+from reesim.results.path import Path, Provenance
 from reesim.variables import VARIABLES
 
 REGIONS = Labels("region", ("CHN", "JPN", "ROW"), ("China", "Japan", "Rest of the world – übrige"))

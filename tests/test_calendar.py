@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reesim.calendar import STEP_YEARS, Calendar, parse_end, parse_start, parse_window, years_between
 from reesim.errors import InputError
+from reesim.scenario.calendar import STEP_YEARS, Calendar, parse_end, parse_start, parse_window, years_between
 
 QUICK = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 DATES = st.dates(date(1900, 1, 1), date(2100, 12, 31))

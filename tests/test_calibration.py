@@ -9,11 +9,11 @@ import pytest
 from random_economies import random_calibration
 
 from reesim.calibration import accounts_share, bundle_share, calibrate
+from reesim.data.tables import embedded, load_elasticities
 from reesim.economy import Economy
 from reesim.equilibrium import baseline
 from reesim.errors import CalibrationError
 from reesim.scenario import Scenario
-from reesim.tables import embedded, load_elasticities
 
 VARIANTS = list(
     itertools.product(

@@ -17,9 +17,9 @@ import synthetic
 from typer.testing import CliRunner
 
 from reesim import cli
-from reesim import cli_output as output
+from reesim.cli import output
 from reesim.errors import ConvergenceError
-from reesim.path import Path as Result
+from reesim.results.path import Path as Result
 
 SHORT = ["--set", "calendar.start=2010-05", "--set", "calendar.end=2010-10"]
 """Six months of a scenario whose policy begins in July 2010."""

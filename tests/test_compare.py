@@ -10,11 +10,11 @@ import pytest
 import synthetic
 from synthetic import PROVENANCE, REGIONS, SECTORS, UNSTABLE
 
-from reesim.compare import LEVEL_UNITS, compare
-from reesim.differences import addressed, differences
 from reesim.errors import InputError, LabelError
 from reesim.labels import Labels
-from reesim.path import Path
+from reesim.results.compare import LEVEL_UNITS, compare
+from reesim.results.differences import addressed, differences
+from reesim.results.path import Path
 from reesim.variables import VARIABLES
 
 

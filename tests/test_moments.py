@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reesim import tables
 from reesim.calibration import calibrate
+from reesim.data import tables
 from reesim.errors import InputError
 from reesim.labels import Labels
 from reesim.moments import COLUMNS, TOLERANCE, moments

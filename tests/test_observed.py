@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from reesim import observed, observed_sources
+from reesim.data.tables import UNVERIFIED
 from reesim.errors import DataError, InputError, LabelError, StoreError
 from reesim.labels import Labels
-from reesim.tables import UNVERIFIED
 
 REGIONS = Labels("region", ("CHN", "EU", "JPN"), ("China", "European Union", "Japan"))
 JAPAN = 2

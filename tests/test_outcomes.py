@@ -9,7 +9,7 @@ from random_economies import Solved, policy_block, solved
 import reesim
 from reesim.economy import no_policy
 from reesim.outcomes import Outcomes
-from reesim.path import Path
+from reesim.results.path import Path
 from reesim.scenario import Scenario
 from reesim.variables import OPTIONAL_VALUES, VARIABLES
 

@@ -13,9 +13,9 @@ import pytest
 import synthetic
 from synthetic import PROVENANCE, REGIONS, SECTORS, UNSTABLE
 
-from reesim import frames
 from reesim.errors import ConvergenceError, InputError, LabelError, ReesimError
-from reesim.path import Path, Provenance, describe
+from reesim.results import frames
+from reesim.results.path import Path, Provenance, describe
 from reesim.variables import VARIABLES
 
 

@@ -13,10 +13,10 @@ import pytest
 import synthetic as made
 
 from reesim import observed, plotting
-from reesim.compare import compare
 from reesim.errors import InputError, StoreError
-from reesim.path import Path
 from reesim.plotting import style
+from reesim.results.compare import compare
+from reesim.results.path import Path
 from reesim.variables import VARIABLES
 
 PNG = b"\x89PNG\r\n\x1a\n"

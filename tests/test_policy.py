@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from pydantic import ValidationError
 
-from reesim.calendar import Calendar, parse_window
 from reesim.errors import LabelError, ScenarioError
-from reesim.policy import INSTRUMENTS, Embargo, ExportQuota, ExportTax, Instrument, at, schedule
 from reesim.scenario import DEFAULT_REGIONS as REGIONS
 from reesim.scenario import Scenario
+from reesim.scenario.calendar import Calendar, parse_window
+from reesim.scenario.policy import INSTRUMENTS, Embargo, ExportQuota, ExportTax, Instrument, at, schedule
 
 CHN, EU, JPN, USA, ROW = range(5)
 EXPORTS = 43_900.0

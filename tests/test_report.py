@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reesim import observed, report
-from reesim.path import Path
+from reesim.results.path import Path
 
 
 def shaped(**arrays):

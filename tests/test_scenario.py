@@ -15,12 +15,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reesim import yaml_source
 from reesim.errors import ScenarioError
 from reesim.labels import Labels
-from reesim.policy import ExportQuota
-from reesim.scenario import DEFAULT_REGIONS, DEFAULT_SECTORS, Scenario, bundled, check, default_world, json_schema
+from reesim.scenario import (
+    DEFAULT_REGIONS,
+    DEFAULT_SECTORS,
+    Scenario,
+    bundled,
+    check,
+    default_world,
+    json_schema,
+    yaml_source,
+)
 from reesim.scenario import parse_assignment as parse
+from reesim.scenario.policy import ExportQuota
 
 HERE = Path(__file__).parent
 BAD = sorted((HERE / "bad_scenarios").glob("*.yaml"))
@@ -116,7 +124,7 @@ def test_labels_of_another_calibration_can_be_named():
 
 
 def test_the_default_labels_are_those_of_the_embedded_table():
-    from reesim.tables import embedded
+    from reesim.data.tables import embedded
 
     table = embedded()
     assert table.regions == DEFAULT_REGIONS

@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from synthetic import PROVENANCE, REGIONS, SECTORS, UNSTABLE
 
-from reesim import sealed, store
 from reesim.errors import StoreError
-from reesim.path import Path
+from reesim.results import sealed, store
+from reesim.results.path import Path
 from reesim.variables import VARIABLES
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -447,7 +447,7 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 KILLED = """
 import os, signal, sys
 import synthetic
-from reesim import sealed
+from reesim.results import sealed
 
 real = getattr(os, sys.argv[2])
 

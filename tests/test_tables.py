@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reesim import tables
+from reesim.data import tables
+from reesim.data.tables import Grouping, WorldTable
 from reesim.errors import DataError, StoreError
 from reesim.labels import Labels
-from reesim.tables import Grouping, WorldTable
 
 
 def labels(kind, count):

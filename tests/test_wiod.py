@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reesim import tables, wiod
+from reesim.data import tables, wiod
+from reesim.data.tables import Grouping
 from reesim.errors import DataError
-from reesim.tables import Grouping
 
 openpyxl = pytest.importorskip("openpyxl")
 rdata = pytest.importorskip("rdata")

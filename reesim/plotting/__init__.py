@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from reesim.path import Path
+    from reesim.results.path import Path
 
 __all__ = [
     "Skipped", "comparison", "gap_chart", "prices", "save", "save_all", "sectors", "skipped", "standard_set",
@@ -65,7 +65,7 @@ def _makers(path: Path, twin: Path | None, supplier: str) -> dict[str, Callable[
 
 
 def _against(path: Path, twin: Path) -> Figure:
-    from reesim.compare import compare
+    from reesim.results.compare import compare
 
     try:
         return comparison(compare(twin, path))

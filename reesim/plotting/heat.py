@@ -8,9 +8,9 @@ import numpy as np
 
 from reesim.errors import InputError
 from reesim.labels import Labels
-from reesim.path import Path
 from reesim.plotting import style
 from reesim.plotting.style import Array, Skipped
+from reesim.results.path import Path
 
 if TYPE_CHECKING:
     import datetime

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from reesim.path import Path
+    from reesim.results.path import Path
 
 _MODEL = {"color": "#1b5fa8", "linewidth": 2.4, "zorder": 4}
 _TIMES = "times the baseline (log scale)"

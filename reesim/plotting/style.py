@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from reesim.path import Path
+    from reesim.results.path import Path
 
 Array: TypeAlias = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from reesim.compare import Comparison
+    from reesim.results.compare import Comparison
 
 _RIGHT, _WRONG = "#1b5fa8", "#D55E00"
 _NAMES = {"ree_exports": "exports", "ree_price": "price abroad", "ree_mine_price": "price inside", "ree_wedge": "wedge"}

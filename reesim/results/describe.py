@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reesim.provenance import listed
+from reesim.results.provenance import listed
 from reesim.variables import variable
 
 if TYPE_CHECKING:
-    from reesim.path import Path
+    from reesim.results.path import Path
 
 _UNIQUE_SECTOR_FLOOR = 1e-12
 """Deviation of A_R/A_L from one below which no sector is named: that is the solver's noise."""

@@ -1,6 +1,6 @@
 """Result files: the only HDF5 code.
 
-A file is an HDF5 image behind a digest (see ``reesim.sealed``). The image is built in memory, because HDF5 on a full
+A file is an HDF5 image behind a digest (see ``reesim.results.sealed``). The image is built in memory, because HDF5 on a full
 disk can take the interpreter down with it, and it is parsed only after its digest has been verified, because HDF5 does
 not survive damaged input. A digest proves that nothing changed, not who wrote it, so the structure is then checked as
 if it came from a stranger: hard links only, plain contiguous data only, of the expected types and sizes, within the
@@ -33,11 +33,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reesim import frames, sealed
 from reesim.errors import ReesimError, StoreError
 from reesim.labels import Labels
-from reesim.path import Path
-from reesim.provenance import Provenance
+from reesim.results import frames, sealed
+from reesim.results.path import Path
+from reesim.results.provenance import Provenance
 from reesim.variables import VARIABLES, variable
 
 SCHEMA = 1

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reesim import frames
-from reesim.differences import Differences, differences
 from reesim.errors import InputError
 from reesim.labels import Labels
-from reesim.path import Path
-from reesim.provenance import Provenance, listed
+from reesim.results import frames
+from reesim.results.differences import Differences, differences
+from reesim.results.path import Path
+from reesim.results.provenance import Provenance, listed
 from reesim.variables import HAT, REAL_USD, USD, variable
 
 LEVEL_UNITS = (HAT, USD, REAL_USD, "tonnes a year")

@@ -13,16 +13,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
 
-from reesim import yaml_source
-from reesim.calendar import Calendar
-from reesim.checking import MAX_PROBLEMS, Block, Context, Found, Line, World, findings, nearest, report, shown, world_of
-from reesim.clashes import conflicts
 from reesim.errors import Problem, ScenarioError
 from reesim.labels import Labels
-from reesim.overrides import Overrides, address, apply, parse_assignment, plain, written_as
-from reesim.parameters import AdjustmentBlock, CalendarBlock, CalibrationBlock, OutputBlock, ParameterBlock
-from reesim.policy import INSTRUMENTS, Policy, PolicySchedule, schedule
-from reesim.yaml_source import KeyPath, Source
+from reesim.scenario import yaml_source
+from reesim.scenario.blocks import AdjustmentBlock, CalendarBlock, CalibrationBlock, OutputBlock, ParameterBlock
+from reesim.scenario.calendar import Calendar
+from reesim.scenario.checking import (
+    MAX_PROBLEMS,
+    Block,
+    Context,
+    Found,
+    Line,
+    World,
+    findings,
+    nearest,
+    report,
+    shown,
+    world_of,
+)
+from reesim.scenario.clashes import conflicts
+from reesim.scenario.overrides import Overrides, address, apply, parse_assignment, plain, written_as
+from reesim.scenario.policy import INSTRUMENTS, Policy, PolicySchedule, schedule
+from reesim.scenario.yaml_source import KeyPath, Source
 
 __all__ = ["DEFAULT_REGIONS", "DEFAULT_SECTORS", "Scenario", "bundled", "check", "json_schema", "parse_assignment"]
 
@@ -58,7 +70,7 @@ DEFAULT_SECTORS = Labels(
 @functools.cache
 def default_world() -> World:
     """Regions, sectors and elasticities of the embedded calibration."""
-    text = (Path(__file__).parent / "data" / "elasticities.csv").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "data" / "elasticities.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines())
     elasticities = {row["sector"]: (float(row["epsilon"]), float(row["gamma"])) for row in rows}
     return World(DEFAULT_REGIONS, DEFAULT_SECTORS, DEFAULT_EXPORTER, elasticities)
@@ -192,14 +204,14 @@ class Scenario(Block):
         return hash(self.effective_yaml())
 
     def __repr__(self) -> str:
-        from reesim.scenario_view import as_text
+        from reesim.scenario.view import as_text
 
         return as_text(self)
 
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
-        from reesim.scenario_view import as_html
+        from reesim.scenario.view import as_html
 
         return as_html(self)
 
@@ -311,7 +323,7 @@ def _bundled_files() -> Mapping[str, Traversable]:
         folder = importlib.resources.files("reesim.scenarios")
     except ModuleNotFoundError:
         # Not installed: in a checkout the folder stands beside the package.
-        folder = Path(__file__).parents[1] / "scenarios"
+        folder = Path(__file__).parents[2] / "scenarios"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
     return {file.name.removesuffix(".yaml"): file for file in files}
 

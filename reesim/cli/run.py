@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
-from reesim import cli_documents as documents
-from reesim import cli_output as output
 from reesim import report
-from reesim.describe import certificate_line
+from reesim.cli import documents, output
 from reesim.errors import InputError, LabelError
+from reesim.results.describe import certificate_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reesim.path import Path
+    from reesim.results.path import Path
     from reesim.scenario import Scenario
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from reesim import frames
 from reesim.errors import ConvergenceError, InputError, LabelError, ReesimError
 from reesim.labels import Labels
-from reesim.provenance import Provenance
+from reesim.results import frames
+from reesim.results.provenance import Provenance
 from reesim.variables import OPTIONAL_VALUES, VARIABLES, variable
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class Path:
         StoreError
             If it cannot be written; a file that stood there before is then unharmed.
         """
-        from reesim import store
+        from reesim.results import store
 
         return store.save(self, file)
 
@@ -205,7 +205,7 @@ class Path:
         StoreError
             If the file is missing, damaged, foreign or from a newer version.
         """
-        from reesim import store
+        from reesim.results import store
 
         return store.load(file)
 
@@ -255,25 +255,25 @@ class Path:
         )
 
     def summary(self) -> pd.DataFrame:
-        """Key figures by region (see ``reesim.describe.summary``)."""
-        from reesim import describe
+        """Key figures by region (see ``reesim.results.describe.summary``)."""
+        from reesim.results import describe
 
         return describe.summary(self)
 
     def __repr__(self) -> str:
-        from reesim import describe
+        from reesim.results import describe
 
         return describe.short(self)
 
     def _repr_html_(self) -> str:
-        from reesim import describe
+        from reesim.results import describe
 
         return describe.card(self)
 
 
 def describe(path: Path) -> str:
-    """Full text about a path: what ``reesim show`` prints (see ``reesim.describe.full``)."""
-    from reesim import describe as words
+    """Full text about a path: what ``reesim show`` prints (see ``reesim.results.describe.full``)."""
+    from reesim.results import describe as words
 
     return words.full(path)
 

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from reesim.csvfiles import make_labels
+from reesim.data.csvfiles import make_labels
+from reesim.data.tables import DATA, Array, Grouping, WorldTable, refuse_negative, save
 from reesim.errors import DataError
 from reesim.labels import Labels
-from reesim.tables import DATA, Array, Grouping, WorldTable, refuse_negative, save
 
 REGIONS = "wiod_regions_5"
 SECTORS = "wiod_sectors_14"

@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, PlainSerializer, Tag, ValidationInfo, field_validator
 
-from reesim.checking import (
+from reesim.errors import LabelError
+from reesim.labels import Labels
+from reesim.scenario.checking import (
     AboveOne,
     Block,
     ByLabel,
@@ -26,8 +28,6 @@ from reesim.checking import (
     shown,
     world_of,
 )
-from reesim.errors import LabelError
-from reesim.labels import Labels
 from reesim.variables import VARIABLES
 
 DEFAULT_SIGMA = 6.0

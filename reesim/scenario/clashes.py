@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from reesim.calendar import parse_end, parse_start
-from reesim.checking import Found
 from reesim.errors import LabelError
 from reesim.labels import Labels
+from reesim.scenario.calendar import parse_end, parse_start
+from reesim.scenario.checking import Found
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from reesim import cli_output as output
+from reesim.cli import output
 from reesim.errors import InputError, ReesimError, ScenarioError, StoreError
 
 if TYPE_CHECKING:
     from reesim.equilibrium import Equilibrium
-    from reesim.path import Path as Result
+    from reesim.results.path import Path as Result
     from reesim.scenario import Scenario
 
 INTERRUPTED = 130
@@ -138,7 +138,7 @@ def run(
     stability, substeps, calibration_hash, versions, summary (a record a region), gaps (a record an observation,
     uncomfortable first), no_gaps_because, files (path, gaps, figures), figures_skipped (reason by figure).
     """
-    from reesim import cli_run
+    from reesim.cli import run as cli_run
 
     chosen = _load(scenario, sets, technology)
     folder = output.ready_folder(out)
@@ -174,7 +174,7 @@ def solve(
     JSON: schema, scenario, date, warnings, choices, technologies (certificate and stability of each), ree_mine_price,
     ree_exports, table (records of quantity, unit, technology, region, value).
     """
-    from reesim import cli_documents as documents
+    from reesim.cli import documents
 
     chosen = _load(scenario, sets, None)
     wanted = [chosen.world.sectors.codes[chosen.world.sectors.index(label)] for label in sector or ["TRA"]]
@@ -220,8 +220,8 @@ def compare(
     left_out, summary (a record a variable and region; of all variables unless some are named), files.figures,
     no_figure_because.
     """
-    from reesim import cli_compare
-    from reesim.path import Path as Saved
+    from reesim.cli import compare as cli_compare
+    from reesim.results.path import Path as Saved
 
     left, right = Saved.load(a), Saved.load(b)
     comparison = cli_compare.compared(left, right, variables, all_variables=as_json)
@@ -249,9 +249,9 @@ def show(
     --variable: schema, scenario, warnings, variable, unit, equation, description, axes, labels, values (nested as the
     axes).
     """
-    from reesim import cli_documents as documents
-    from reesim.path import Path as Saved
-    from reesim.path import describe
+    from reesim.cli import documents
+    from reesim.results.path import Path as Saved
+    from reesim.results.path import describe
 
     path = Saved.load(file)
     if as_json:
@@ -331,8 +331,8 @@ def show_moments(
 
     JSON: schema, scenario, choices, moments (records).
     """
-    from reesim import cli_documents as documents
     from reesim import equilibrium, moments
+    from reesim.cli import documents
 
     chosen = _load(scenario, sets, None)
     calibration = equilibrium.baseline(chosen).calibration
@@ -357,7 +357,7 @@ def wiod(
     negatives: Annotated[Negatives, typer.Option("--negatives", help="Negative raw cells.")] = Negatives.KEEP,
 ) -> None:
     """Read a world input-output table (WIOD, release of 2013), aggregate it and save it as plain csv files."""
-    from reesim import wiod as reader
+    from reesim.data import wiod as reader
 
     table = reader.build(source, year, out, regions, sectors, reader.Negatives[negatives.name])
     output.say(f"{table.year}: {len(table.regions)} regions x {len(table.sectors)} sectors, written to {out}")

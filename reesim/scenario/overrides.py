@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from reesim import yaml_source
-from reesim.checking import Found
 from reesim.errors import LabelError, Problem, ScenarioError
 from reesim.labels import Labels
-from reesim.yaml_source import KeyPath
+from reesim.scenario import yaml_source
+from reesim.scenario.checking import Found
+from reesim.scenario.yaml_source import KeyPath
 
 Overrides = dict[str, object]
 

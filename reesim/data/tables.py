@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from reesim.csvfiles import make_labels, parse_number, read_labels, read_rows, read_table
+from reesim.data.csvfiles import make_labels, parse_number, read_labels, read_rows, read_table
 from reesim.errors import DataError, StoreError
 from reesim.labels import Labels
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent
 EMBEDDED = "world_2009_5x14"
 UNIT = "million USD a year"
 FINAL = "final"

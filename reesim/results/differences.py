@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from reesim.provenance import Provenance
+from reesim.results.provenance import Provenance
 
 Differences = Mapping[str, tuple[object, object]]
 """Field to (value in a, value in b); None where a side has no such field."""

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
-from reesim import cli_documents as documents
-from reesim import cli_output as output
+from reesim.cli import documents, output
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reesim.compare import Comparison
-    from reesim.path import Path
+    from reesim.results.compare import Comparison
+    from reesim.results.path import Path
 
 ALL = "all"
 
@@ -28,7 +27,7 @@ def compared(a: Path, b: Path, variables: Sequence[str] | None, *, all_variables
     LabelError
         If a variable named is not in both paths.
     """
-    from reesim.compare import compare
+    from reesim.results.compare import compare
 
     names = None if variables is None else [name for name in variables if name != ALL]
     if names is None and not all_variables:

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, field_validator
 
-from reesim.calendar import Days, years_between
-from reesim.checking import Block, EndDate, Importer, Line, Refused, Share, StartDate, shown
-from reesim.clashes import conflicts
 from reesim.errors import Problem, ScenarioError
 from reesim.labels import Labels
+from reesim.scenario.calendar import Days, years_between
+from reesim.scenario.checking import Block, EndDate, Importer, Line, Refused, Share, StartDate, shown
+from reesim.scenario.clashes import conflicts
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]

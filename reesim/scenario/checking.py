@@ -27,10 +27,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from reesim.calendar import parse_end, parse_start
 from reesim.errors import LabelError
 from reesim.labels import Labels
-from reesim.yaml_source import KeyPath, dotted
+from reesim.scenario.calendar import parse_end, parse_start
+from reesim.scenario.yaml_source import KeyPath, dotted
 
 MAX_PROBLEMS = 50
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reesim import frames
+from reesim.results import frames
 from reesim.variables import variable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reesim.compare import Comparison
     from reesim.equilibrium import Equilibrium
-    from reesim.path import Path
+    from reesim.results.compare import Comparison
+    from reesim.results.path import Path
 
 HEADLINES = ("welfare", "real_gdp", "wage", "ree_price", "ree_use", "A_R", "A_L", "exports")
 """Variables that ``reesim compare`` tabulates unless others are named."""

@@ -8,8 +8,8 @@ from datetime import date
 from html import escape
 from typing import TYPE_CHECKING
 
-from reesim.calendar import Calendar
-from reesim.policy import Embargo, ExportQuota, ExportTax, Instrument
+from reesim.scenario.calendar import Calendar
+from reesim.scenario.policy import Embargo, ExportQuota, ExportTax, Instrument
 
 if TYPE_CHECKING:
     from reesim.scenario import Scenario

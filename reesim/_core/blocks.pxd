@@ -1,4 +1,4 @@
-"""C views of the core's blocks: pointers into contiguous memory, in the order of ``layout.py`` (a test holds the two together)."""
+"""C views of the core's blocks: pointers into contiguous memory in the order of ``layout.py``; a test holds the two together."""
 
 ctypedef double f64
 
@@ -57,7 +57,9 @@ cdef struct Row:
     f64* value_added_price
     f64* ree_share
 
-cdef Economy bind_economy(const f64* block, Py_ssize_t N, Py_ssize_t S, Py_ssize_t supplier, bint in_good, bint follows) noexcept nogil
+cdef Economy bind_economy(
+    const f64* block, Py_ssize_t N, Py_ssize_t S, Py_ssize_t supplier, bint in_good, bint follows
+) noexcept nogil
 cdef Policy bind_policy(const f64* block, Py_ssize_t N) noexcept nogil
 cdef Row bind_row(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil
 cdef Py_ssize_t row_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil

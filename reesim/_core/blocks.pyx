@@ -1,7 +1,9 @@
 """Bind C structs to the flat blocks described in ``layout.py``."""
 
 
-cdef Economy bind_economy(const f64* block, Py_ssize_t N, Py_ssize_t S, Py_ssize_t supplier, bint in_good, bint follows) noexcept nogil:
+cdef Economy bind_economy(
+    const f64* block, Py_ssize_t N, Py_ssize_t S, Py_ssize_t supplier, bint in_good, bint follows
+) noexcept nogil:
     cdef Economy e
     cdef Py_ssize_t cells = N * S
     cdef Py_ssize_t i
@@ -111,7 +113,8 @@ def row_offsets(Py_ssize_t regions, Py_ssize_t sectors):
     cdef Row r = bind_row(NULL, regions, sectors)
     return {
         "A_R": <Py_ssize_t> r.A_R // 8, "A_L": <Py_ssize_t> r.A_L // 8, "posted_price": <Py_ssize_t> r.posted_price // 8,
-        "trade_share": <Py_ssize_t> r.trade_share // 8, "wage": <Py_ssize_t> r.wage // 8, "ree_price": <Py_ssize_t> r.ree_price // 8,
+        "trade_share": <Py_ssize_t> r.trade_share // 8, "wage": <Py_ssize_t> r.wage // 8,
+        "ree_price": <Py_ssize_t> r.ree_price // 8,
         "ree_mine_price": <Py_ssize_t> r.ree_mine_price // 8, "ree_wedge_quota": <Py_ssize_t> r.ree_wedge_quota // 8,
         "ree_wedge_embargo": <Py_ssize_t> r.ree_wedge_embargo // 8, "final_demand": <Py_ssize_t> r.final_demand // 8,
         "price_consumption": <Py_ssize_t> r.price_consumption // 8, "price_index": <Py_ssize_t> r.price_index // 8,

@@ -1,11 +1,10 @@
 """The market for rare earths, (15): mine price and wedges, each complementary to its own limit."""
 
-from libc.math cimport INFINITY, fabs
+from libc.math cimport INFINITY, NAN, fabs
 
 import numpy as np
 
 from reesim._core.blocks cimport Economy, Policy, bind_economy, bind_policy, f64
-
 
 
 cdef inline f64 cap_of(const Economy* e, const Policy* p, Py_ssize_t i) noexcept nogil:
@@ -40,7 +39,7 @@ cdef f64 mine_price_under_tax(const Economy* e, const Policy* p, const f64* valu
 
 cdef f64 wedge_under_quota(const Economy* e, const Policy* p, const f64* value, f64 mine, f64 limit, f64* held) noexcept nogil:
     """Wedge at which foreign use meets the limit: without caps it is too high, each cap that then binds lowers it."""
-    cdef Py_ssize_t i, n
+    cdef Py_ssize_t i, _step
     cdef f64 x = 0.0
     cdef f64 total, slope, target, step, ratio
     cdef bint grew = True
@@ -54,7 +53,7 @@ cdef f64 wedge_under_quota(const Economy* e, const Policy* p, const f64* value, 
                 target -= cap_of(e, p, i)
         target *= mine
         x = 0.0
-        for n in range(60):  # Newton on the reciprocal: exact at once when taxes are equal
+        for _step in range(60):  # Newton on the reciprocal: exact at once when taxes are equal
             total = slope = 0.0
             for i in range(e.N):
                 if held[i] == 0.0 and i != e.supplier:
@@ -72,7 +71,19 @@ cdef f64 wedge_under_quota(const Economy* e, const Policy* p, const f64* value, 
     return x
 
 
-cdef Clearing clear_rare_earths(const Economy* e, const Policy* p, const f64* value, f64* embargo_wedge, f64* ree_price) noexcept nogil:
+cdef Clearing nothing_clears(Py_ssize_t N, f64* embargo_wedge, f64* ree_price) noexcept nogil:
+    """An iteration gone astray must see that it has."""
+    cdef Clearing found
+    cdef Py_ssize_t i
+    found.mine_price = found.quota_wedge = found.limit = NAN
+    for i in range(N):
+        embargo_wedge[i] = ree_price[i] = NAN
+    return found
+
+
+cdef Clearing clear_rare_earths(
+    const Economy* e, const Policy* p, const f64* value, f64* embargo_wedge, f64* ree_price
+) noexcept nogil:
     """Clear the market at given spending of users; fills embargo wedges and user prices q_i = tau_i w_R."""
     cdef Clearing found
     cdef Py_ssize_t i
@@ -84,6 +95,9 @@ cdef Clearing clear_rare_earths(const Economy* e, const Policy* p, const f64* va
             embargo_wedge[i] = 0.0
             ree_price[i] = 1.0 if i == e.supplier else p.tax[i]
         return found
+    for i in range(e.N):
+        if not (value[i] > 0.0 and value[i] < INFINITY) and e.ree_use0[i] > 0.0:
+            return nothing_clears(e.N, embargo_wedge, ree_price)
     found.mine_price = mine_price_under_tax(e, p, value, embargo_wedge)
     found.limit = p.quota * e.foreign_use0
     for i in range(e.N):

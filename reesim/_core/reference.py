@@ -138,6 +138,8 @@ def clear_rare_earths(par: Equations, policy: Equations, value: Array) -> tuple[
     supply = par.ree_supply.sum()
     if supply == 0.0:  # nobody uses rare earths: any price clears
         return 1.0, 0.0, np.zeros(par.N)
+    if not np.all((value > 0.0) & (value < np.inf) | (par.ree_use0 == 0.0)):
+        return np.nan, np.nan, np.full(par.N, np.nan)  # an iteration gone astray: nothing clears, and it must see that
     held = np.zeros(par.N, dtype=bool)
     while True:
         mine = np.sum((worth / policy.tax)[~held]) / (supply - cap[held].sum())

@@ -4,7 +4,7 @@ The twin of ``reference_engine.static_map`` and ``reference_engine.anderson``. S
 Unknowns: log c, log w, log q, log Y/Y0.
 """
 
-from libc.math cimport exp, fabs, isfinite, log, log1p, sqrt
+from libc.math cimport exp, fabs, isfinite, log, sqrt
 from libc.string cimport memcpy, memset
 
 from reesim._core.blocks cimport Economy, Policy, Row, bind_economy, bind_policy, bind_row, f64, policy_size, row_size
@@ -56,7 +56,8 @@ cdef Static bind_static(f64* block, const Economy* e, bint endogenous) noexcept 
     w.trade_share = at
     at += N * cells
     w.log_P, w.final_share, w.materials, w.share_R, w.log_v = at, at + cells, at + 2 * cells, at + 3 * cells, at + 4 * cells
-    w.log_A_R, w.log_A_L, w.sales, w.spent, w.scratch = at + 5 * cells, at + 6 * cells, at + 7 * cells, at + 8 * cells, at + 9 * cells
+    w.log_A_R, w.log_A_L, w.sales, w.spent = at + 5 * cells, at + 6 * cells, at + 7 * cells, at + 8 * cells
+    w.scratch = at + 9 * cells
     at += 10 * cells
     w.log_P_C, w.labour, w.value, w.income, w.embargo, w.price = at, at + N, at + 2 * N, at + 3 * N, at + 4 * N, at + 5 * N
     for i in range(N):
@@ -110,11 +111,15 @@ cdef void static_incomes(const Economy* e, const Policy* p, Static* w, const f64
             for c in range(i * e.S, (i + 1) * e.S):
                 w.income[i] += e.phi_va[c] * w.sales[c] / e.mu
     add_rare_earth_income(e, p, w.value, w.price, w.market.mine_price, w.market.quota_wedge, w.income)
+    if not e.deficit_follows_income:
+        for i in range(e.N):
+            w.income[i] += e.deficit0[i]
+        return
     for i in range(e.N):
         world += w.income[i]
         wanted += e.deficit_share[i] * w.income[i]
     for i in range(e.N):
-        w.income[i] = w.income[i] * (1.0 + e.deficit_share[i] - wanted / world) if e.deficit_follows_income else w.income[i] + e.deficit0[i]
+        w.income[i] *= 1.0 + e.deficit_share[i] - wanted / world
 
 
 cdef void static_sales(const Economy* e, Static* w) noexcept nogil:
@@ -194,7 +199,9 @@ cdef void static_row(const Economy* e, const Static* w, const f64* x, Row* out) 
     memcpy(out.trade_share, w.trade_share, e.N * cells * sizeof(f64))
 
 
-cdef int anderson(const Economy* e, const Policy* p, Static* w, f64* x, f64* r, f64* last_r, f64* Q, f64* dG, f64* R, f64* worst) noexcept nogil:
+cdef int anderson(
+    const Economy* e, const Policy* p, Static* w, f64* x, f64* r, f64* last_r, f64* Q, f64* dG, f64* R, f64* worst
+) noexcept nogil:
     """Combine all passes so that the residual is smallest in least squares; the factorisation grows by a column a pass.
 
     ``Q``, ``dG``: (MEMORY, n); ``R``: (MEMORY + 1, MEMORY), its last row scratch. Returns passes, or 0 if not solved.
@@ -302,7 +309,8 @@ cdef class StaticSolver:
         np.asarray(self.x)[...] = 0.0 if start is None else start
         with nogil:
             self.passes = anderson(
-                &self.economy, &p, &self.work, &self.x[0], &self.r[0], &self.last[0], &self.Q[0], &self.dG[0], &self.R[0], &self.worst
+                &self.economy, &p, &self.work, &self.x[0], &self.r[0], &self.last[0],
+                &self.Q[0], &self.dG[0], &self.R[0], &self.worst,
             )
         return self.passes > 0
 

@@ -10,7 +10,8 @@ from libc.string cimport memcpy
 from reesim._core.blocks cimport Economy, Policy, Row, bind_economy, bind_policy, bind_row, f64, policy_size, row_size
 from reesim._core.certificate cimport Verdict, certify
 from reesim._core.temporary cimport (
-    AtOnce, Work, bind_work, fill_row, learned_size, open_period, optimal_shares, set_regional_correction, solve_temporary, unknowns, work_size
+    AtOnce, Work, bind_work, fill_row, learned_size, open_period, optimal_shares, set_regional_correction,
+    solve_temporary, unknowns, work_size,
 )
 
 import numpy as np
@@ -18,7 +19,9 @@ import numpy as np
 from reesim._core.certificate import EQUATIONS
 
 
-cdef void follow(const Economy* e, AtOnce at_once, f64 entry, f64 price, f64 trade, const Row* now, Row* after, Work* w) noexcept nogil:
+cdef void follow(
+    const Economy* e, AtOnce at_once, f64 entry, f64 price, f64 trade, const Row* now, Row* after, Work* w
+) noexcept nogil:
     """Prices and trade follow costs and prices, entry follows profit: (21)-(22), simultaneous, from the row just solved."""
     cdef Py_ssize_t i, s, c, cells = e.N * e.S
     cdef f64 va, log_unit
@@ -213,7 +216,7 @@ cdef class Stepper:
         cdef Verdict v
         cdef f64 worst = 0.0
         cdef bint failed = False
-        if policies.shape[1] != policy_size(self.economy.N) or rows.shape[1] != size or rows.shape[0] < T or residuals.shape[0] < T:
+        if rows.shape[0] < T or residuals.shape[0] < T or rows.shape[1] != size or policies.shape[1] != policy_size(self.economy.N):
             raise ValueError("policies, rows or residuals do not fit the economy")
         v.residual, v.equation, v.i, v.s = 0.0, 0, -1, -1
         t = 0

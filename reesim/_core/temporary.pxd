@@ -54,7 +54,9 @@ cdef void optimal_shares(const Economy* e, const f64* log_p, f64* trade_share, f
 cdef void open_period(const Economy* e, AtOnce at_once, const Row* state, Work* w) noexcept nogil
 cdef void temporary_map(const Economy* e, const Policy* p, AtOnce at_once, Work* w, const f64* x, f64* x_new) noexcept nogil
 cdef void set_regional_correction(const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* dense) noexcept nogil
-cdef int solve_temporary(const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* x, f64* worst, Py_ssize_t* where) noexcept nogil
+cdef int solve_temporary(
+    const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* x, f64* worst, Py_ssize_t* where
+) noexcept nogil
 cdef void fill_row(
     const Economy* e, const Policy* p, AtOnce at_once, const Row* state, Work* w, const f64* x, Row* out
 ) noexcept nogil

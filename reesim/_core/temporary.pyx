@@ -1,6 +1,6 @@
 """The temporary equilibrium, (20), solved by Broyden's method with a regional correction.
 
-The twin of ``reference.open_period``, ``reference.temporary_map`` and ``reference_engine.broyden``: same equations, same algorithm.
+The twin of ``open_period`` and ``temporary_map`` in ``reference`` and of ``broyden`` in ``reference_engine``.
 """
 
 from libc.math cimport exp, fabs, fmax, isfinite, log
@@ -95,7 +95,7 @@ cdef void optimal_shares(const Economy* e, const f64* log_p, f64* trade_share, f
 cdef void price_at_shares(const Economy* e, const f64* log_p, const f64* trade_share, f64* log_P) noexcept nogil:
     """Composite prices at given shares, optimal or not, (20)."""
     cdef Py_ssize_t i, j, s, at, N = e.N, S = e.S
-    cdef f64 zeta
+    cdef f64 zeta, ratio
     memset(log_P, 0, N * S * sizeof(f64))
     for j in range(N):
         for i in range(N):
@@ -103,7 +103,8 @@ cdef void price_at_shares(const Economy* e, const f64* log_p, const f64* trade_s
                 at = (j * N + i) * S + s
                 if e.trade_share0[at] > 0.0:
                     zeta = (e.sigma[s] - 1.0) / e.sigma[s]
-                    log_P[i * S + s] += e.trade_share0[at] * ces_term(zeta, log(trade_share[at] / e.trade_share0[at]) - log_p[j * S + s])
+                    ratio = log(trade_share[at] / e.trade_share0[at]) - log_p[j * S + s]
+                    log_P[i * S + s] += e.trade_share0[at] * ces_term(zeta, ratio)
     for i in range(N):
         for s in range(S):
             log_P[i * S + s] = -ces_log((e.sigma[s] - 1.0) / e.sigma[s], log_P[i * S + s])
@@ -333,13 +334,13 @@ cdef void take_sales(const Economy* e, Work* w, const f64* x) noexcept nogil:
 
 cdef void temporary_map(const Economy* e, const Policy* p, AtOnce at_once, Work* w, const f64* x, f64* x_new) noexcept nogil:
     """One pass through all markets: new unknowns from old, equal at the temporary equilibrium, (4)-(18)."""
-    cdef Py_ssize_t c, n, cells = e.N * e.S
+    cdef Py_ssize_t _round, c, n, cells = e.N * e.S
     cdef Clearing market
     factor_prices(e, at_once, w, x)
     take_sales(e, w, x)
     rare_earth_bills(e, w)
     market = clear_rare_earths(e, p, w.value, w.embargo, w.new_price)
-    for n in range(INNER_PASSES):
+    for _round in range(INNER_PASSES):
         incomes(e, p, w, market.quota_wedge)
         circulate(e, w)
         for c in range(cells):
@@ -404,7 +405,7 @@ cdef void add_regional(const Economy* e, bint price_at_once, f64* x, Py_ssize_t 
 
 
 cdef void set_regional_correction(const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* dense) noexcept nogil:
-    """Derivative of the regional residuals along the regional directions, at an opened baseline period; inverted by the caller."""
+    """Derivative of the regional residuals along the regional directions at an opened baseline; the caller inverts it."""
     cdef Py_ssize_t c, d, r, n = unknowns(e.N, e.S, at_once), size = 2 * e.N
     cdef f64 total, step = 1e-6
     for r in range(e.N):

@@ -216,8 +216,10 @@ cdef class Stepper:
         cdef Verdict v
         cdef f64 worst = 0.0
         cdef bint failed = False
-        if rows.shape[0] < T or residuals.shape[0] < T or rows.shape[1] != size or policies.shape[1] != policy_size(self.economy.N):
-            raise ValueError("policies, rows or residuals do not fit the economy")
+        if rows.shape[0] < T or residuals.shape[0] < T or rows.shape[1] != size:
+            raise ValueError("rows or residuals do not fit the economy")
+        if policies.shape[1] != policy_size(self.economy.N):
+            raise ValueError("policies do not fit the economy")
         v.residual, v.equation, v.i, v.s = 0.0, 0, -1, -1
         t = 0
         with nogil:

@@ -14,7 +14,7 @@ DEBUG = os.environ.get("REESIM_DEBUG", "") not in ("", "0")
 SANITIZE = (
     ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"] if os.environ.get("REESIM_SANITIZE") else []
 )
-EXTENSIONS = ("blocks", "market", "temporary", "certificate", "stepper", "static")
+EXTENSIONS = ("blocks", "market", "temporary", "broyden", "certificate", "stepper", "static")
 DIRECTIVES = {
     "language_level": 3,
     "binding": True,

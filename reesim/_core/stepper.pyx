@@ -8,10 +8,10 @@ from libc.math cimport exp, log
 from libc.string cimport memcpy
 
 from reesim._core.blocks cimport Economy, Policy, Row, bind_economy, bind_policy, bind_row, f64, policy_size, row_size
+from reesim._core.broyden cimport set_regional_correction, solve_temporary
 from reesim._core.certificate cimport Verdict, certify
 from reesim._core.temporary cimport (
-    AtOnce, Work, bind_work, fill_row, learned_size, open_period, optimal_shares, set_regional_correction,
-    solve_temporary, unknowns, work_size,
+    AtOnce, Work, bind_work, fill_row, learned_size, open_period, optimal_shares, unknowns, work_size
 )
 
 import numpy as np

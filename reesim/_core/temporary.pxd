@@ -2,6 +2,9 @@
 
 from reesim._core.blocks cimport Economy, Policy, Row, f64
 
+cdef enum:
+    MEMORY = 30                 # factors that the solver may learn before it forgets them all
+
 cdef struct AtOnce:
     bint entry
     bint price
@@ -53,10 +56,6 @@ cdef Work bind_work(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil
 cdef void optimal_shares(const Economy* e, const f64* log_p, f64* trade_share, f64* log_P, f64* scratch) noexcept nogil
 cdef void open_period(const Economy* e, AtOnce at_once, const Row* state, Work* w) noexcept nogil
 cdef void temporary_map(const Economy* e, const Policy* p, AtOnce at_once, Work* w, const f64* x, f64* x_new) noexcept nogil
-cdef void set_regional_correction(const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* dense) noexcept nogil
-cdef int solve_temporary(
-    const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* x, f64* worst, Py_ssize_t* where
-) noexcept nogil
 cdef void fill_row(
     const Economy* e, const Policy* p, AtOnce at_once, const Row* state, Work* w, const f64* x, Row* out
 ) noexcept nogil

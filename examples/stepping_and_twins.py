@@ -23,7 +23,7 @@ def main() -> None:
 
     path = simulation.run()
     twin = reesim.Simulation(scenario.replace({"technology": "fixed"})).run()
-    print(reesim.compare(twin, path))
+    print(repr(reesim.compare(twin, path)))
     gap = 100 * (path["welfare"] - twin["welfare"]).loc["2014-12-01"]
     print("What technology adds to welfare in December 2014, per cent of baseline:")
     print(gap.round(5).to_string())

@@ -219,8 +219,19 @@ class _Place:
     def _read(self, name: str) -> float:
         return float(self.economy.value(name)[self._where])
 
+    def __repr__(self) -> str:
+        kind, sizes = type(self).__name__, (len(self.economy.regions), len(self.economy.sectors))
+        if not all(0 <= at < size for at, size in zip(self._where, sizes, strict=False)):
+            return f"<{kind} at {self._where}, where {self.economy!r} has nothing>"
+        with np.errstate(all="ignore"):  # a look at an economy that is broken should not break as well
+            return f"<{kind} {self._told()}>"
 
-@dataclass(frozen=True, slots=True)
+    def _told(self) -> str:
+        """Say in one line which place it is and how it stands."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Region(_Place):
     """One region: a name over the economy's arrays."""
 
@@ -230,6 +241,10 @@ class Region(_Place):
     @property
     def _where(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.position,)
+
+    def _told(self) -> str:
+        welfare = f"{100.0 * self.welfare:z.4f} %"
+        return f"{self.code} ({self.name}): wage {self.wage:.5f}, welfare {welfare}"
 
     @property
     def code(self) -> str:
@@ -287,7 +302,7 @@ class Region(_Place):
         return self._read("ree_wedge")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Sector(_Place):
     """One sector of one region: a name over the economy's arrays."""
 
@@ -298,6 +313,10 @@ class Sector(_Place):
     @property
     def _where(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.position, self.index)
+
+    def _told(self) -> str:
+        stands = f"unit cost {self.unit_cost:.5f}, posted price {self.posted_price:.5f}"
+        return f"{self.region.code} {self.code} ({self.name}): {stands}, revenue {self.revenue:,.0f} million USD a year"
 
     @property
     def code(self) -> str:
@@ -357,7 +376,7 @@ class Sector(_Place):
         return self._read("ree_share")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FirmVariety(_Place):
     """The representative firm of one bundle of one sector: its price, profit, output, and the measure of firms like it."""
 
@@ -369,6 +388,13 @@ class FirmVariety(_Place):
     @property
     def _where(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.position, self.index)
+
+    def _told(self) -> str:
+        sector = Sector(self.economy, self.position, self.index)
+        place = f"{sector.region.code} {sector.code}, {BUNDLES[self.bundle]}"
+        if not self.exists:
+            return f"{place}: none, the sector does not use this bundle"
+        return f"{place}: measure {self.measure:.5f}, profit {self.profit:.5f}, entry cost {self.entry_cost:.5f}"
 
     @property
     def exists(self) -> bool:

@@ -21,9 +21,10 @@ from reesim._core.static import StaticSolver
 from reesim.economy import Economy, no_policy
 from reesim.errors import CalibrationError, ConvergenceError, InputError
 from reesim.labels import Labels
-from reesim.outcomes import Outcomes
+from reesim.outcomes import Outcomes, real_gdp_alert
 from reesim.scenario import policy as instruments
 from reesim.scenario.calendar import Calendar, parse_window
+from reesim.stability import Stability, stability_at
 from reesim.variables import VARIABLES, variable
 
 if TYPE_CHECKING:
@@ -39,9 +40,6 @@ Array = npt.NDArray[np.float64]
 TOLERANCE = 1e-10
 """Largest relative residual that a certificate may show, over all conditions of an equilibrium."""
 
-NEAR_EDGE = 0.9
-"""Share of delta* above which every output warns."""
-
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
@@ -55,49 +53,6 @@ class Certificate:
     def __str__(self) -> str:
         place = ", ".join(part for part in (self.equation, self.region, self.sector) if part)
         return f"largest residual {self.residual:.1e} ({place})"
-
-
-@dataclass(frozen=True, slots=True)
-class Stability:
-    """Linearised entry dynamics at an equilibrium, prices and trade at once, (22).
-
-    Parameters
-    ----------
-    stable : bool
-        All real parts negative.
-    spectral_abscissa : float
-        Largest real part for a speed of entry of one; times ln 2 / half-life of entry it is the rate a year.
-    half_life : float
-        Years in which the slowest mode halves at the scenario's speed of entry; inf if unstable or entry never moves.
-    entry_speed : float
-        ln 2 over the half-life of entry, a year.
-    delta_star : float
-        Where the baseline loses stability as delta rises; nan where it is far off and was not searched for.
-    """
-
-    stable: bool
-    spectral_abscissa: float
-    half_life: float
-    entry_speed: float
-    delta_star: float = math.nan
-
-    @property
-    def rate(self) -> float:
-        """Spectral abscissa a year, at the scenario's speed of entry."""
-        return self.spectral_abscissa * self.entry_speed
-
-    def alerts(self, delta: float) -> tuple[str, ...]:
-        """What every output must say."""
-        if not self.stable:
-            return (
-                f"UNSTABLE equilibrium (spectral abscissa {self.rate:+.3g} a year): "
-                "entry moves away from it; do not read it as an outcome",
-            )
-        if delta > NEAR_EDGE * self.delta_star:
-            return (
-                f"delta = {delta:g} is close to delta* = {self.delta_star:.4g}, where equilibria lose stability: numbers degrade",
-            )
-        return ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -141,8 +96,10 @@ class Equilibrium:
             f"  welfare {welfare}",
             f"  {self.certificate}",
         ]
-        if self.stability is not None:
-            lines.append(f"  slowest half-life {self.stability.half_life:.3g} years")
+        if self.stability is not None and self.stability.stable:
+            lines.append(
+                f"  half-life of the slowest mode {self.stability.transition_half_life:.3g} years at these speeds"
+            )
         lines += [f"  ! {alert}" for alert in self.alerts]
         return "\n".join(lines) + ">"
 
@@ -209,7 +166,9 @@ def solve_row(economy: Economy, policy: Array, endogenous: bool, *, date: str = 
     row = solver.row(policy, x) if np.isfinite(x).all() else economy.baseline_row()
     residual, equation, i, s = certify(parameters, policy, (endogenous, True, True), row)
     place = (economy.regions.codes[i] if i >= 0 else "", economy.sectors.codes[s] if s >= 0 else "")
-    if not why and residual <= TOLERANCE and np.isfinite(row).all():
+    views = Layout(ROW, parameters.regions, parameters.sectors).views(row)
+    as_told = endogenous or bool((views["A_R"] == 1.0).all() and (views["A_L"] == 1.0).all())
+    if not why and residual <= TOLERANCE and as_told and np.isfinite(row).all():
         return row, Certificate(residual, equation, *place)
     raise ConvergenceError(
         f"no static equilibrium found{f' for {date}' if date else ''}: {equation} is off by {residual:.1e}"
@@ -235,46 +194,6 @@ def _newton(par: ref.Equations, policy: ref.Equations, endogenous: bool) -> tupl
         point, steps = newton.solve(par, part, endogenous, z)
         z = np.concatenate([point.log_c.ravel(), point.log_wage, point.log_ree])
     return point, steps
-
-
-def abscissa(economy: Economy, policy: Array, row: Array) -> float:
-    """Largest real part of the entry dynamics at a row, for a speed of entry of one, (22)."""
-    parameters = economy.parameters
-    par, named = ref.unpack(parameters), ref.name_policy(parameters, policy)
-    views = ref.Equations(**Layout(ROW, parameters.regions, parameters.sectors).views(row))
-    return float(np.linalg.eigvals(newton.entry_dynamics(par, named, views)).real.max())
-
-
-def stability_at(economy: Economy, policy: Array, row: Array, entry_half_life: float) -> Stability:
-    """Stability of an equilibrium, and delta* if delta is anywhere near it."""
-    worst = abscissa(economy, policy, row)
-    half_life = entry_half_life / -worst if worst < 0.0 else math.inf
-    speed = math.log(2.0) / entry_half_life if entry_half_life > 0.0 else math.inf
-    # A search for delta* costs a tenth of a second; far from the edge no policy moves the spectrum near it.
-    near = worst > -0.3 and economy.calibration.theta > 0.0
-    star = delta_star(economy.calibration) if near else math.nan
-    return Stability(worst < 0.0, worst, half_life, speed, star)
-
-
-def delta_star(calibration: Calibration, *, highest: float = 3.0) -> float:
-    """Externality at which the baseline's entry dynamics lose stability; inf if not below ``highest``.
-
-    Confirmed against the model document: 0.284 on the embedded table at sigma = 6, mu = 6.5.
-    """
-    from scipy.optimize import brentq
-
-    spillover = 1.0 / (calibration.mu - 1.0)
-
-    def worst(delta: float) -> float:
-        economy = Economy(calibration.replace(theta=delta + spillover))
-        return abscissa(economy, no_policy(len(calibration.regions)), economy.baseline_row())
-
-    low, high = -spillover, 0.25
-    while worst(high) < 0.0:
-        low, high = high, 2.0 * high
-        if high > highest:
-            return math.inf
-    return float(brentq(worst, low, high, xtol=1e-9))
 
 
 # --- scenarios ------------------------------------------------------------------------------------------------------------
@@ -354,15 +273,24 @@ def solve(
     policy = policy_rows(schedule, economy.parameters)[0]
     endogenous = technology == "endogenous"
     row, certificate = solve_row(economy, policy, endogenous, date=label)
-    stability = stability_at(economy, policy, row, scenario.adjustment.entry) if endogenous else None
+    lives = scenario.adjustment
+    speeds = (lives.entry, lives.prices, lives.trade)
+    stability = stability_at(economy, policy, row, speeds, _fine_step(speeds)) if endogenous else None
     none = no_policy(len(economy.regions))
     before = Outcomes(economy, economy.baseline_row()[None], none[None], np.zeros(1))
     after = Outcomes(economy, row[None], policy[None], np.array([certificate.residual]))
+    alerts = stability.alerts(scenario.parameters.delta) if stability else ()
+    doubt = real_gdp_alert(after.real_gdp_doubt(), economy.regions, (label,))
     return Equilibrium(
         scenario=scenario.name, date=label, technology=technology, regions=economy.regions, sectors=economy.sectors,
         values=dict(_single(after)), baseline=dict(_single(before)), certificate=certificate, stability=stability,
-        choices=dict(economy.calibration.choices), alerts=stability.alerts(scenario.parameters.delta) if stability else (),
+        choices=dict(economy.calibration.choices), alerts=(*alerts, *doubt),
     )  # fmt: skip
+
+
+def _fine_step(half_lives: tuple[float, float, float]) -> float:
+    """Length of a step, in years, that follows the fastest state closely: a month, or a tenth of the shortest half-life."""
+    return min(1.0 / 12.0, *(0.1 * life for life in half_lives if 0.0 < life < math.inf), 1.0 / 12.0)
 
 
 def _single(outcomes: Outcomes) -> Iterator[tuple[str, Array]]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from reesim.errors import LabelError
 
+LIKENESS = 0.65
+"""Likeness from which a word is suggested for another: one slip in a code of three letters (2/3) still counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -55,10 +58,10 @@ class Labels:
                 return position
         hint = self.suggest(str(label))
         known = ", ".join(self.codes)
-        raise LabelError(f"no {self.kind} {label!r}{f', did you mean {hint!r}?' if hint else ''} Known: {known}.")
+        raise LabelError(f"no {self.kind} {label!r}{f', did you mean {hint!r}?' if hint else '.'} Known: {known}.")
 
     def suggest(self, label: str) -> str:
         """Return the nearest code or name to a misspelt label, or an empty string."""
         forms = {form.casefold(): form for form in (*self.names, *self.codes)}
-        near = difflib.get_close_matches(label.casefold(), list(forms), n=1, cutoff=0.6)
+        near = difflib.get_close_matches(label.casefold(), list(forms), n=1, cutoff=LIKENESS)
         return forms[near[0]] if near else ""

@@ -5,7 +5,7 @@ Every function is vectorised over the leading axis of rows (dates); nothing here
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +15,35 @@ from reesim._core.layout import POLICY, ROW, Layout
 
 if TYPE_CHECKING:
     from reesim.economy import Economy
+    from reesim.labels import Labels
 
 Array = npt.NDArray[np.float64]
+
+
+DOUBTFUL = 0.002
+"""Gap between the legs of the Fisher index above which every output says that real GDP is not to be read."""
+
+
+def real_gdp_alert(doubt_ti: Array, regions: Labels, dates: Sequence[str]) -> tuple[str, ...]:
+    """Say where real GDP is not to be read, in one sentence; nothing if its index is sound everywhere.
+
+    Parameters
+    ----------
+    doubt_ti : (T, N) ndarray
+        As `Outcomes.real_gdp_doubt` gives it.
+    """
+    worst = doubt_ti.max(axis=0)
+    places = [
+        f"{regions.codes[i]} ({dates[int(doubt_ti[:, i].argmax())]}: "
+        + (f"{100.0 * worst[i]:.2g} %)" if np.isfinite(worst[i]) else "no value)")
+        for i in np.flatnonzero(worst > DOUBTFUL)
+    ]
+    if not places:
+        return ()
+    return (
+        "real GDP is not to be read where rare-earth imports collapse at a price far from the baseline's, since the two legs "
+        f"of its Fisher index part: {', '.join(places)}; read welfare",
+    )
 
 
 class Outcomes:
@@ -92,10 +119,26 @@ class Outcomes:
 
     def _real_gdp(self) -> Array:
         """Nominal GDP over the Fisher index of final absorption plus net exports, rare earths included."""
+        paasche, laspeyres = self._gdp_deflators()
+        square = np.where((paasche > 0.0) & (laspeyres > 0.0), paasche * laspeyres, np.nan)
+        return self._gdp() / np.sqrt(square)
+
+    def real_gdp_doubt(self) -> Array:
+        """How far the two legs of the Fisher index are apart, |log Paasche / Laspeyres|, (T, N); inf where one is not positive.
+
+        Imports that collapse at a price many times the baseline's weigh more in the one than in the other: real GDP then
+        says little.
+        """
+        paasche, laspeyres = self._gdp_deflators()
+        sound = (paasche > 0.0) & (laspeyres > 0.0)
+        return np.where(sound, np.abs(np.log(np.where(sound, paasche / laspeyres, 1.0))), np.inf)
+
+    def _gdp_deflators(self) -> tuple[Array, Array]:
+        """Paasche and Laspeyres indices of final absorption plus net exports, (T, N)."""
         price, quantity, base_price, base_quantity = self._absorption()
         paasche = (price * quantity).sum(axis=2) / (base_price * quantity).sum(axis=2)
         laspeyres = (price * base_quantity).sum(axis=2) / (base_price * base_quantity).sum(axis=1)
-        return self._gdp() / np.sqrt(paasche * laspeyres)
+        return paasche, laspeyres
 
     def _absorption(self) -> tuple[Array, Array, Array, Array]:
         """Prices and quantities (imports negative) of final demand, exports and imports, (T, N, items), now and at baseline."""

@@ -15,17 +15,19 @@ Examples
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from reesim._core import reference as ref
 from reesim._core.layout import POLICY, ROW, Layout, Parameters
+from reesim.errors import InputError
 
 Array = npt.NDArray[np.float64]
 
@@ -61,6 +63,10 @@ class Period:
     substep: int
 
 
+_WORKED_OUT = ("policy", "entry_cost", "profit_gap_R", "profit_gap_L", "optimal_trade_share")
+"""What a temporary equilibrium tells beside the arrays of its row."""
+
+
 class TemporaryEquilibrium:
     """The temporary equilibrium that a rule sees: every array of the core's row by name, and what entry and pricing look at."""
 
@@ -71,10 +77,23 @@ class TemporaryEquilibrium:
 
     def __getattr__(self, name: str) -> Array:
         """Return ``wage``, ``ree_price``, ``unit_cost``, ``revenue`` and all else that a row holds."""
+        if name.startswith("_"):  # a copy is asked for these before it holds anything
+            raise AttributeError(name)
         try:
             return self._views[name]
         except KeyError:
-            raise AttributeError(f"no {name!r} in a temporary equilibrium; it has {', '.join(self._views)}") from None
+            raise AttributeError(f"no {name!r} in a temporary equilibrium; it has {', '.join(self._names())}") from None
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._views})
+
+    def __repr__(self) -> str:
+        size = f"{self._par.N} regions x {self._par.S} sectors"
+        return f"<TemporaryEquilibrium of {size}: {', '.join(self._names())}>"
+
+    def _names(self) -> list[str]:
+        """Everything that a rule can read off."""
+        return [*self._views, *_WORKED_OUT]
 
     @cached_property
     def entry_cost(self) -> Array:
@@ -144,6 +163,18 @@ def _speed(half_life: float) -> str:
     return "at once" if half_life == 0.0 else "never" if math.isinf(half_life) else f"half-life {half_life:g} years"
 
 
+def _years(rule: str, half_life: object) -> float:
+    """Check a half-life, a number of years from 0 to inf."""
+    # True is a number to Python; as a half-life it is a slip
+    years = float(half_life) if isinstance(half_life, numbers.Real) and not isinstance(half_life, bool) else math.nan
+    if not years >= 0.0:
+        raise InputError(
+            f"{rule}: half_life {half_life!r} cannot be used: "
+            "give a number of years from 0 (at once) to float('inf') (never)"
+        )
+    return years
+
+
 @dataclass(frozen=True, slots=True)
 class ProfitEntry:
     """Entry follows profit, (22): measures close a share of the log gap between profit and entry cost.
@@ -152,9 +183,17 @@ class ProfitEntry:
     ----------
     half_life : float
         Years; 0 at once (free entry holds in every period), inf never.
+
+    Raises
+    ------
+    InputError
+        If it is not such a number.
     """
 
     half_life: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "half_life", _years("ProfitEntry", self.half_life))
 
     @property
     def name(self) -> str:
@@ -175,9 +214,17 @@ class CostPricing:
     ----------
     half_life : float
         Years; 0 at once (price equals cost in every period), inf never.
+
+    Raises
+    ------
+    InputError
+        If it is not such a number.
     """
 
     half_life: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "half_life", _years("CostPricing", self.half_life))
 
     @property
     def name(self) -> str:
@@ -197,9 +244,17 @@ class GradualSwitching:
     ----------
     half_life : float
         Years; 0 at once (shares are optimal in every period), inf never.
+
+    Raises
+    ------
+    InputError
+        If it is not such a number.
     """
 
     half_life: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "half_life", _years("GradualSwitching", self.half_life))
 
     @property
     def name(self) -> str:
@@ -210,3 +265,119 @@ class GradualSwitching:
         """Trade shares at the next opening."""
         share = share_of_gap(self.half_life, period.years)
         return ref.adjust_level(state.trade_share, equilibrium.optimal_trade_share, share)
+
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "entry": ("A_R", "A_L"),
+    "pricing": ("posted_price",),
+    "switching": ("trade_share",),
+}
+"""What the rule in each place returns, in order."""
+
+_DEFAULTS: dict[str, type] = {"entry": ProfitEntry, "pricing": CostPricing, "switching": GradualSwitching}
+
+
+def checked_rule(place: str, rule: object) -> None:
+    """Check that an object can be the rule in a place, before anything is run.
+
+    Parameters
+    ----------
+    place : str
+        ``"entry"``, ``"pricing"`` or ``"switching"``.
+    rule : object
+        What was given for it.
+
+    Raises
+    ------
+    InputError
+        If it is a class, a default of another place, or has no ``next`` or no ``name``; the message says what to do.
+    """
+    if isinstance(rule, type):
+        filled = "half_life" if rule in _DEFAULTS.values() else ""
+        raise InputError(
+            f"{place}: {rule.__name__} is a class where a rule is due; make one of it: {rule.__name__}({filled})"
+        )
+    kind, own = type(rule).__name__, _DEFAULTS[place].__name__
+    if type(rule) in _DEFAULTS.values() and kind != own:
+        # defaults are run by their half-life alone, so a misplaced one would run as another rule under its own name
+        right = next(other for other, default in _DEFAULTS.items() if default is type(rule))
+        raise InputError(f"{place}: {kind} is a rule for {right}; give it as {right}=, or {own}(half_life) here")
+    if not callable(getattr(rule, "next", None)):
+        raise InputError(
+            f"{place}: {_shown(rule)} is not a rule, since it has no method next(state, equilibrium, period); "
+            f"for another half-life give reesim.{own}(half_life)"
+        )
+    name = getattr(rule, "name", None)
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(
+            f"{place}: the rule {kind} has {'no name' if name is None else f'the name {_shown(name)}'}; "
+            'give its class a line name = "..." with a few words: files record them'
+        )
+
+
+def moved(
+    place: str, rule: Any, state: State, equilibrium: TemporaryEquilibrium, period: Period
+) -> tuple[npt.NDArray[np.float64], ...]:
+    """Let a rule of one's own move on, and answer for it.
+
+    Parameters
+    ----------
+    place : str
+        ``"entry"``, ``"pricing"`` or ``"switching"``.
+    rule : object
+        One that `checked_rule` has let through.
+    state, equilibrium, period : State, TemporaryEquilibrium, Period
+        What it is given.
+
+    Returns
+    -------
+    tuple of ndarray
+        One array of numbers for each of `PARTS`; whether they are a state is for the caller to check.
+
+    Raises
+    ------
+    InputError
+        If the rule raises anything, or returns something else; it names the rule, the place and the date.
+    """
+    where = f"rule {rule.name!r} ({place})"
+    try:
+        given = rule.next(state, equilibrium, period)
+    except Exception as error:  # whatever it is, it comes from the user's code and is answered with its address
+        raise InputError(
+            f"{where} failed after the period from {period.start}: {type(error).__name__}: {error}"
+        ) from error
+    names = PARTS[place]
+    due = " and ".join(names) + (" as two arrays" if len(names) > 1 else " as one array")
+    where = f"{where}, after the period from {period.start}"
+    if len(names) == 1:
+        given = (given,)
+    elif not isinstance(given, tuple | list) or len(given) != len(names):
+        raise InputError(f"{where}: next should return {due}; it returned {_kind(given)}")
+    return tuple(_numbers(f"{where}: next should return {due}", array) for array in given)
+
+
+def _numbers(asked: str, given: object) -> npt.NDArray[np.float64]:
+    """Array of what a rule returned for one of its parts."""
+    try:
+        array = np.asarray(given)
+    except ValueError as error:  # rows of unequal length
+        raise InputError(f"{asked}; it returned {_kind(given)} that is no array: {error}") from error
+    if given is None or array.dtype.kind not in "fiu":
+        raise InputError(f"{asked}, of real numbers; it returned {_kind(given)}")
+    return array.astype(np.float64, copy=False)
+
+
+def _kind(given: object) -> str:
+    """Say what was returned, in a few words."""
+    if given is None:
+        return "None (is a return missing?)"
+    if isinstance(given, np.ndarray):
+        return f"one array of shape {given.shape}, {given.dtype}"
+    if isinstance(given, tuple | list):
+        return f"a {type(given).__name__} of {len(given)}"
+    return f"a {type(given).__name__}"
+
+
+def _shown(given: object) -> str:
+    text = repr(given)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -16,12 +16,14 @@ import numpy.typing as npt
 
 from reesim._core.layout import ROW, STATE, Layout
 from reesim._core.stepper import Stepper
-from reesim.equilibrium import TOLERANCE, Stability, baseline, policy_rows, stability_at
+from reesim.economy import no_policy
+from reesim.equilibrium import TOLERANCE, baseline, policy_rows
 from reesim.errors import ConvergenceError, InputError, LabelError
-from reesim.outcomes import Outcomes
+from reesim.outcomes import Outcomes, real_gdp_alert
 from reesim.results.path import Path
 from reesim.results.provenance import Provenance
 from reesim.rules import (
+    PARTS,
     CostPricing,
     EntryRule,
     GradualSwitching,
@@ -31,9 +33,12 @@ from reesim.rules import (
     State,
     SwitchingRule,
     TemporaryEquilibrium,
+    checked_rule,
+    moved,
     share_of_gap,
 )
 from reesim.scenario.calendar import Calendar
+from reesim.stability import Stability, stability_at
 from reesim.stepsize import choose_substeps
 from reesim.variables import VARIABLES
 
@@ -91,13 +96,17 @@ class Simulation:
         from reesim.scenario import Scenario
 
         self.scenario = Scenario.load(scenario) if isinstance(scenario, str) else scenario
+        if not isinstance(self.scenario, Scenario):
+            raise InputError(f"a simulation needs a Scenario, a bundled name or a path, not {type(scenario).__name__}")
         lives = self.scenario.adjustment
         fixed = self.scenario.technology == "fixed"
         self.rules: dict[str, Any] = {
-            "entry": entry or ProfitEntry(math.inf if fixed else lives.entry),
-            "pricing": pricing or CostPricing(lives.prices),
-            "switching": switching or GradualSwitching(lives.trade),
+            "entry": ProfitEntry(math.inf if fixed else lives.entry) if entry is None else entry,
+            "pricing": CostPricing(lives.prices) if pricing is None else pricing,
+            "switching": GradualSwitching(lives.trade) if switching is None else switching,
         }
+        for place, rule in self.rules.items():
+            checked_rule(place, rule)
         self.calendar = Calendar.for_scenario(self.scenario)
         self.economy = baseline(self.scenario, table) if economy is None else copy.copy(economy)
         self._policies = policy_rows(self.scenario.schedule(self.calendar), self.economy.parameters)
@@ -108,6 +117,7 @@ class Simulation:
         self._done = 0
         self._records: list[dict[str, Array]] = []
         self._owned: list[dict[str, Array]] = []
+        self._doubts: list[Array] = []
         self._advance(1)
 
     def __repr__(self) -> str:
@@ -137,8 +147,15 @@ class Simulation:
 
     @property
     def path(self) -> Path:
-        """The path so far."""
-        every = self.scenario.output.every
+        """The path so far, thinned to every ``output.every``-th row and the last."""
+        return self._path(self.scenario.output.every)
+
+    @property
+    def whole_path(self) -> Path:
+        """The path so far with every row, whatever ``output.every`` says: what peaks and means should be taken from."""
+        return self._path(1)
+
+    def _path(self, every: int) -> Path:
         rows = np.arange(self._done)
         keep = (rows % every == 0) | (rows == self._done - 1)
         values = {name: self.array(name)[keep] for name in self.variables}
@@ -146,7 +163,7 @@ class Simulation:
         if self._owned:
             owned = {name: np.stack([part[name] for part in self._owned])[keep] for name in self._owned[0]}
         times = self.calendar.times[: self._done][keep]
-        return Path(times, values, self.economy.regions, self.economy.sectors, self._provenance(), owned)
+        return Path(times, values, self.economy.regions, self.economy.sectors, self._provenance(every), owned)
 
     # moving ------------------------------------------------------------------------------------------------------------
 
@@ -160,6 +177,8 @@ class Simulation:
         InputError
             If the calendar ends before.
         """
+        if not isinstance(n, int):
+            raise InputError(f"steps are counted in whole numbers, not {n!r}")
         if n < 0 or self._done + n > len(self.calendar):
             left = len(self.calendar) - self._done
             raise InputError(f"cannot take {n} steps: the calendar has {left} left; calendar.end can be set later")
@@ -196,26 +215,33 @@ class Simulation:
         twin = copy.copy(self)
         twin._stepper = self._stepper.copy()
         twin.rules = copy.deepcopy(self.rules)
-        twin._records, twin._owned = list(self._records), list(self._owned)
+        twin._records, twin._owned, twin._doubts = list(self._records), list(self._owned), list(self._doubts)
         twin.economy = copy.copy(self.economy)
         return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Simulation:
+        return self.branch()
 
     def _advance(self, n: int) -> None:
         """Take n steps, or none: whatever goes wrong on the way, the simulation stays where it was."""
         compiled = all(_compiled(rule) for rule in self.rules.values())
         before = self._stepper.save(), self._done, self.rules if compiled else copy.deepcopy(self.rules)
-        records, owned, placed = list(self._records), list(self._owned), copy.copy(self.economy)
+        records, owned, doubts = list(self._records), list(self._owned), list(self._doubts)
+        placed = copy.copy(self.economy)
         try:
             for first in range(self._done, self._done + n, CHUNK):
                 policies = self._policies[first : min(first + CHUNK, before[1] + n)]
                 rows, residuals = self._run_compiled(policies) if compiled else self._run_rules(policies)
-                self._records.append(Outcomes(self.economy, rows, policies, residuals).collect(self.variables))
+                outcomes = Outcomes(self.economy, rows, policies, residuals)
+                self._records.append(outcomes.collect(self.variables))
+                if "real_gdp" in self.variables:
+                    self._doubts.append(outcomes.real_gdp_doubt())
                 self.economy.place(rows[-1].copy(), policies[-1], float(residuals[-1]))
                 self._done += len(rows)
         except BaseException:
             self._stepper.restore(before[0])
             self._done, self.rules = before[1:]
-            self._records, self._owned, self.economy = records, owned, placed
+            self._records, self._owned, self._doubts, self.economy = records, owned, doubts, placed
             raise
 
     # the compiled engine -----------------------------------------------------------------------------------------------
@@ -281,16 +307,11 @@ class Simulation:
         row.setflags(write=False)
         state = State(**Layout(STATE, parameters.regions, parameters.sectors).views(row[: self._stepper.state.size]))
         market = TemporaryEquilibrium(parameters, row, policy)
-        for place, names in (
-            ("entry", ("A_R", "A_L")),
-            ("pricing", ("posted_price",)),
-            ("switching", ("trade_share",)),
-        ):
+        for place, names in PARTS.items():
             rule = self.rules[place]
             if _compiled(rule):
                 continue
-            moved = rule.next(state, market, period)
-            for name, array in zip(names, moved if len(names) > 1 else (moved,), strict=True):
+            for name, array in zip(names, moved(place, rule, state, market, period), strict=True):
                 after[name][...] = self._accepted(rule.name, name, array, after[name].shape, period)
 
     def _accepted(self, rule: str, name: str, array: npt.ArrayLike, shape: tuple[int, ...], period: Period) -> Array:
@@ -316,19 +337,25 @@ class Simulation:
 
     @cached_property
     def stability(self) -> Stability:
-        """Stability of the baseline the path moves around, at the scenario's speed of entry."""
-        none = self.economy.parameters
-        row, policy = self.economy.baseline_row(), policy_rows(self.scenario.schedule(self.calendar), none)[0]
-        return stability_at(self.economy, policy, row, self.scenario.adjustment.entry)
+        """Stability of the baseline the path moves around, at the scenario's speeds and the length of its steps."""
+        lives = self.scenario.adjustment
+        step = self.calendar.dt / self.substeps
+        none = no_policy(len(self.economy.regions))
+        return stability_at(
+            self.economy, none, self.economy.baseline_row(), (lives.entry, lives.prices, lives.trade), step
+        )
 
-    def _provenance(self) -> Provenance:
+    def _provenance(self, every: int) -> Provenance:
         calibration, scenario = self.economy.calibration, self.scenario
         moves = scenario.technology == "endogenous"
         alerts = self.stability.alerts(scenario.parameters.delta) if moves else ()
+        kept = {} if every == 1 else {"rows kept": f"every {every}th and the last: peaks between them are missing"}
         return Provenance(
             name=scenario.name, title=scenario.title, scenario_text=scenario.text, effective_scenario=scenario.effective_yaml(),
             overrides=scenario.overrides, calibration_hash=calibration.hash(),
-            choices={**calibration.choices, "technology": scenario.technology, "substeps": f"{self.substeps} a period"},
+            choices={
+                **calibration.choices, "technology": scenario.technology, "substeps": f"{self.substeps} a period", **kept
+            },
             rules={place: rule.name for place, rule in self.rules.items()},
             versions={name: importlib.metadata.version(name) for name in ("numpy", "scipy")} | {"reesim": _version()},
             substeps=self.substeps,
@@ -336,9 +363,17 @@ class Simulation:
             stability={
                 "stable": self.stability.stable, "spectral_abscissa": self.stability.rate,
                 "half_life_years": self.stability.half_life,
+                "transition_half_life_years": self.stability.transition_half_life,
                 "delta_star_warning": alerts[0] if alerts and self.stability.stable else "",
             } if moves else {},
+            warnings=self._real_gdp_warning(),
         )  # fmt: skip
+
+    def _real_gdp_warning(self) -> tuple[str, ...]:
+        if "real_gdp" not in self.variables:
+            return ()
+        dates = [str(day)[:7] for day in self.calendar.starts[: self._done]]
+        return real_gdp_alert(np.concatenate(self._doubts), self.economy.regions, dates)
 
     def _choose_substeps(self) -> int:
         prices, trade = self.rules["pricing"], self.rules["switching"]
@@ -346,7 +381,8 @@ class Simulation:
         if not (_compiled(prices) and _compiled(trade)):
             return 1 if asked == "auto" else int(asked)
         sigma = float(self.economy.calibration.sigma_s.max())
-        return choose_substeps(asked, prices.half_life, trade.half_life, self.calendar.dt, sigma)
+        lives = [rule.half_life for rule in self.rules.values() if _compiled(rule)]
+        return choose_substeps(asked, prices.half_life, trade.half_life, self.calendar.dt, sigma, lives)
 
     def _check_size(self) -> None:
         need = predicted_bytes(self.scenario, len(self.calendar), len(self.economy.regions), len(self.economy.sectors))

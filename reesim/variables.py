@@ -106,8 +106,8 @@ VARIABLES: dict[str, Variable] = {
 STATES = ("A_R", "A_L", "posted_price", "trade_share")
 """Variables that carry over from one period to the next; dated at the opening of the period."""
 
-OPTIONAL_VALUES = ("policy_quota", "policy_embargo")
-"""Variables that may be missing (nan) because no such limit is in force; nothing else may be."""
+OPTIONAL_VALUES = ("policy_quota", "policy_embargo", "real_gdp")
+"""Variables that may be missing (nan): limits that are not in force, and an index that has no value. Nothing else may be."""
 
 
 def variable(name: str) -> Variable:
@@ -123,6 +123,6 @@ def variable(name: str) -> Variable:
     except KeyError:
         import difflib
 
-        near = difflib.get_close_matches(name, list(VARIABLES), n=1)
-        hint = f", did you mean {near[0]!r}?" if near else ""
+        near = difflib.get_close_matches(name, list(VARIABLES), n=1, cutoff=0.65)
+        hint = f", did you mean {near[0]!r}?" if near else "."
         raise LabelError(f"no variable {name!r}{hint} Known: {', '.join(VARIABLES)}.") from None

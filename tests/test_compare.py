@@ -249,6 +249,55 @@ class TestWords:
         text = repr(compare(*pair))
         assert len(text.splitlines()) < 8
         assert "part on 2010-01-01" in text
+        assert text.startswith("<Comparison of a 'made_up' and b 'made_up': ")
+
+    def test_a_comes_before_b_everywhere(self):
+        a, b = along(np.ones(3)), along(np.array([1.0, 1.5, 1.25]))
+        b = Path(b.times, b.values, REGIONS, SECTORS, replace(PROVENANCE, name="other", rules={"entry": "mine"}))
+        there, back = compare(a, b), compare(b, a)
+        for words in (repr, str):
+            assert "a 'made_up' and b 'other'" in words(there)
+            assert "part on 2010-02-01: wage (JPN) a 1, b 1.5" in words(there)
+            assert "a 'other' and b 'made_up'" in words(back)
+            assert "part on 2010-02-01: wage (JPN) a 1.5, b 1" in words(back)
+        assert "differ in rules.entry: default -> mine" in str(there)
+        assert "a: made_up; b: other" in there._repr_html_()
+
+    @pytest.mark.parametrize(("technologies", "sides"), [
+        (("endogenous", "fixed"), ("made_up (technology endogenous)", "made_up (technology fixed)")),
+        (("fixed", None), ("made_up (technology fixed)", "made_up (technology not recorded)")),
+        (("fixed", "fixed"), ("made_up", "made_up")),
+    ])  # fmt: skip
+    def test_twins_are_told_apart_by_their_technology(self, technologies, sides):
+        records = [
+            replace(PROVENANCE, choices={"delta": "0"} | ({"technology": word} if word else {}))
+            for word in technologies
+        ]
+        found = compare(*(synthetic.path(2, provenance=record) for record in records))
+        assert found.sides == sides
+        assert found.names == ("made_up", "made_up")
+        for text in (repr(found), str(found)):
+            assert f"a {sides[0]!r} and b {sides[1]!r}" in text
+        assert f"a: {sides[0]}; b: {sides[1]}" in found._repr_html_()
+        other = replace(records[1], name="other")
+        unlike = compare(synthetic.path(2, provenance=records[0]), synthetic.path(2, provenance=other))
+        assert unlike.sides == ("made_up", "other")
+
+    def test_str_prints_the_whole_summary(self, pair):
+        found = compare(*pair)
+        summary = found.summary()
+        with pd.option_context("display.max_rows", 4, "display.max_columns", 3, "display.width", 40):
+            table = str(found).partition("(b - a):\n")[2].splitlines()
+        assert table[0].split() == list(summary.columns)
+        assert [line.split()[0] for line in table[1:]] == summary["variable"].tolist()
+        first = summary.iloc[0]
+        assert f"{first['peak_difference']:.6g}" in table[1].split()
+        assert "..." not in "".join(table)
+
+    def test_str_keeps_every_warning(self):
+        warned = replace(PROVENANCE, warnings=tuple(f"warning {i}" for i in range(9)))
+        text = str(compare(synthetic.path(2, provenance=warned), synthetic.path(2)))
+        assert all(f"WARNING: a (made_up): warning {i}" in text for i in range(9))
 
     def test_html_escapes_what_came_from_a_user(self):
         risky = replace(PROVENANCE, name="<script>", effective_scenario="name: <b>\n", warnings=("<i>",))

@@ -10,7 +10,7 @@ import pytest
 from random_economies import random_calibration
 
 from reesim import network
-from reesim.economy import Economy
+from reesim.economy import Economy, FirmVariety, Region, Sector
 from reesim.errors import CalibrationError, LabelError
 from reesim.network import FINAL, MARKET, MINE
 from reesim.scenario import Scenario
@@ -95,6 +95,51 @@ class TestObjects:
     def test_it_says_what_it_is(self, economy):
         assert "5 regions x 14 sectors" in repr(economy)
         assert "CHN" in repr(economy)
+
+    def test_places_say_where_they_are_and_how_they_stand(self, economy):
+        japan, sector = economy.region("JPN"), economy.sector("JPN", "TRA")
+        firm = sector.variety("R")
+        assert repr(japan) == (f"<Region JPN (Japan): wage {japan.wage:.5f}, welfare {100 * japan.welfare:.4f} %>")
+        assert japan.welfare < 0.0
+        assert repr(sector).startswith("<Sector JPN TRA (Transport equipment): ")
+        assert f"unit cost {sector.unit_cost:.5f}, posted price {sector.posted_price:.5f}" in repr(sector)
+        assert repr(firm).startswith(f"<FirmVariety JPN TRA, rare earths: measure {firm.measure:.5f}, ")
+        assert f"profit {firm.profit:.5f}, entry cost {firm.entry_cost:.5f}>" in repr(firm)
+        none = economy.sector("JPN", "SER").variety("R")
+        assert repr(none) == "<FirmVariety JPN SER, rare earths: none, the sector does not use this bundle>"
+        for place in (japan, sector, firm):
+            assert "\n" not in repr(place)
+            assert str(place) == repr(place)
+
+    def test_a_prompt_never_breaks(self, economy):
+        """Before anything is solved, where all numbers are lost, and past the last region."""
+        twin = Economy(economy.calibration)
+        assert repr(twin.region("JPN")) == "<Region JPN (Japan): wage 1.00000, welfare 0.0000 %>"
+        for value in (0.0, np.nan):
+            twin.place(np.full_like(economy._row, value), economy._policy, np.nan)
+            assert "welfare nan" in repr(twin.region("JPN"))
+            assert "JPN TRA" in repr(twin.sector("JPN", "TRA"))
+            assert "JPN TRA, rare earths" in repr(twin.sector("JPN", "TRA").variety("R"))
+        for place in (Region(twin, 5), Region(twin, -1), Sector(twin, 0, 14), FirmVariety(twin, 9, 0, "R")):
+            assert "has nothing" in repr(place)
+
+    @pytest.mark.parametrize("ask", [lambda e: e.region("nope"), lambda e: e.sector("JPN", "income")])
+    def test_what_is_like_nothing_gets_no_suggestion(self, economy, ask):
+        with pytest.raises(LabelError, match=r"^no (region|sector) '\w+'\. Known: \w+, ") as refused:
+            ask(economy)
+        assert "did you mean" not in str(refused.value)
+
+    def test_one_slip_in_a_code_still_gets_one(self, economy):
+        for labels in (economy.regions, economy.sectors):
+            for code in labels.codes:
+                if len(code) == 3:
+                    assert labels.suggest(f"{code[:2]}#"), code
+
+    def test_variables_are_answered_alike(self, simulation):
+        with pytest.raises(LabelError, match=r"no variable 'nope'\. Known: wage, "):
+            simulation.path.array("nope")
+        with pytest.raises(LabelError, match=r"did you mean 'welfare'\? Known: wage, "):
+            simulation.path.array("welfar")
 
 
 class TestGraph:

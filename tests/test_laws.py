@@ -446,14 +446,16 @@ def numpy_residual(economy: Economy, policy: np.ndarray, at_once: tuple[bool, bo
     )
     x += [np.log(P) + mean(b, log_q, (sigma - 1.0) / sigma, 0), pi.sum(axis=0) - 1.0]
     if at_once[2]:
-        x += [pi - b * (p_js[:, None] / P[None]) ** (1.0 - sigma)]
+        best = b * (p_js[:, None] / P[None]) ** (1.0 - sigma)
+        x += [(pi / np.where(b > 0.0, best, 1.0) - 1.0)[b > 0.0]]
     if at_once[1]:
         x += [p_js / r["unit_cost"] - 1.0]
     x += [np.log(r["price_consumption"]) - mean(par["alpha"], np.log(P), 1.0 - rho, 1)]
     P_R, P_L = r["ree_price"][:, None] * r["A_R"] ** -theta, r["wage"][:, None] * r["A_L"] ** -theta
     s0, v = cal.ree_share_is, r["value_added_price"]
     x += [np.log(v) - mean(np.stack([s0, 1.0 - s0]), np.log(np.stack([P_R, P_L])), 1.0 - eps, 0)]
-    x += [r["ree_share"] - s0 * (P_R / v) ** (1.0 - eps)]
+    x += [(r["ree_share"] / np.where(s0 > 0.0, s0 * (P_R / v) ** (1.0 - eps), 1.0) - 1.0)[s0 > 0.0]]
+    x += [np.append(r["A_R"][s0 == 0.0] - 1.0, 0.0)]
     x += [np.log(r["unit_cost"]) - par["phi_va"] * np.log(v) - np.einsum("iks,is->ik", par["phi"], np.log(P))]
     spend, Y, E, F = r["spending"], r["revenue"], r["expenditure"], r["final_demand"]
     x += [spend * p_js / (r["unit_cost"] * Y) - 1.0]
@@ -478,8 +480,8 @@ def numpy_residual(economy: Economy, policy: np.ndarray, at_once: tuple[bool, bo
     use = bill / (tax0 * r["ree_price"])
     x += [use.sum() / par["ree_supply"].sum() - 1.0]
     use0 = par["ree_use0"]
-    x += [np.minimum(policy[-2] - use[~home].sum() / use0[~home].sum(), quota)]
-    x += [np.minimum(policy[p.regions : -2] - use / use0, r["ree_wedge_embargo"])[~home]]
+    x += [np.minimum(1.0 - use[~home].sum() / use0[~home].sum() / policy[-2], quota)]
+    x += [np.minimum(1.0 - use / use0 / policy[p.regions : -2], r["ree_wedge_embargo"])[~home]]
     kept = np.where(home, 0.0, policy[-1] * tax0 * quota * mine * use)
     own = r["wage"] * par["labour0"] + ((1.0 - r["unit_cost"] / p_js) * Y).sum(axis=1) + va.sum(axis=1) / mu + kept
     own -= W * units if cal.entry_cost == "labour" else 0.0

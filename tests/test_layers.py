@@ -104,6 +104,7 @@ LAYERS = (
     ("calibration",),
     ("network", "outcomes", "rules", "stepsize"),
     ("economy",),
+    ("stability",),
     ("equilibrium",),
     ("simulation",),
     ("sensitivity", "observed", "moments", "report"),

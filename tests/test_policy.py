@@ -119,6 +119,27 @@ def test_consecutive_quotas_share_a_period_by_days_rent_included():
     assert_allclose(plan.rent_share_t, 31 / 90, **ROUNDING)
 
 
+def test_a_slack_quota_is_not_banked_for_a_tight_one():
+    """A year with a loose first half and a tight second: the loose half counts at the baseline's volume, not above."""
+    halves = [
+        ExportQuota(share=1.5, start="2010-01", end="2010-06"),
+        ExportQuota(share=0.3, start="2010-07", end="2010-12"),
+    ]
+    year = run(halves, Calendar("2010-01", "2010-12", "year"))
+    assert_allclose(year.quota_t, (181 * 1.0 + 184 * 0.3) / 365, **ROUNDING)
+    assert_allclose(run(halves[:1], Calendar("2010-01", "2010-06", "quarter")).quota_t, 1.5, **ROUNDING)
+
+
+def test_days_without_an_embargo_count_at_what_the_quota_leaves():
+    policies = [
+        ExportQuota(share=0.4, start="2010-09", end="2010-09"),
+        Embargo(destination="JPN", leakage=0.1, start="2010-09-21", end="2010-09-30"),
+    ]
+    plan = run(policies, Calendar("2010-09", "2010-09"))
+    assert_allclose(plan.embargo_ti[0, JPN], (20 * 0.4 + 10 * 0.1) / 30, **ROUNDING)
+    assert np.isinf(plan.embargo_ti[0, EU])
+
+
 def test_a_policy_outside_the_calendar_does_nothing():
     plan = run([ExportQuota(share=0.5, start="2005", end="2005"), ExportTax(rate=1.0, start="2020")], MONTHS)
     assert np.isposinf(plan.quota_t).all()

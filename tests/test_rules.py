@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import reesim
+from reesim.economy import no_policy
 from reesim.errors import ConvergenceError, InputError
-from reesim.rules import CostPricing, EntryRule, GradualSwitching, PricingRule, ProfitEntry, SwitchingRule, share_of_gap
+from reesim.rules import (
+    PARTS,
+    CostPricing,
+    EntryRule,
+    GradualSwitching,
+    Period,
+    PricingRule,
+    ProfitEntry,
+    State,
+    SwitchingRule,
+    TemporaryEquilibrium,
+    checked_rule,
+    moved,
+    share_of_gap,
+)
 from reesim.simulation import Simulation
 from reesim.variables import VARIABLES
 
@@ -178,8 +196,16 @@ class TestRefused:
             state.posted_price[...] = 2.0
             return state.posted_price
 
-        with pytest.raises(ValueError, match="read-only"):
+        with pytest.raises(InputError, match=r"a bad rule.*2009-12-01: ValueError: .*read-only"):
             Simulation(scenario, pricing=Bad(meddle))
+
+    def test_a_simulation_asks_before_it_runs(self, scenario):
+        with pytest.raises(InputError, match="entry: Entry is a class"):
+            Simulation(scenario, entry=Entry)
+        with pytest.raises(InputError, match="pricing: ProfitEntry is a rule for entry"):
+            Simulation(scenario, pricing=ProfitEntry(1.0))
+        with pytest.raises(InputError, match=r"two arrays; it returned None"):
+            Simulation(scenario, entry=Bad(lambda state: None))
 
     def test_a_failure_leaves_the_simulation_where_it_was(self, scenario):
         """Three rows on, the rule goes wrong: nothing of the failed call may stay behind, in states or in the record."""
@@ -258,3 +284,132 @@ def test_what_a_rule_sees(scenario):
         assert period.years == 1 / 12
         np.testing.assert_array_equal(cost, wage)
         np.testing.assert_allclose(gap, path.array("profit_R")[row] / cost[:, None] ** (gap != 1.0), rtol=1e-12)
+
+
+DEFAULTS = {"entry": ProfitEntry, "pricing": CostPricing, "switching": GradualSwitching}
+
+
+class TestHalfLives:
+    @pytest.mark.parametrize("rule", DEFAULTS.values())
+    @pytest.mark.parametrize(
+        "years", ["2", True, np.True_, -1, -1e-300, math.nan, -math.inf, None, 2j, [2.0]], ids=repr
+    )
+    def test_only_years_from_nought_to_never(self, rule, years):
+        with pytest.raises(InputError, match=rf"{rule.__name__}: half_life .* cannot be used: give a number of years"):
+            rule(years)
+
+    @pytest.mark.parametrize("rule", DEFAULTS.values())
+    @pytest.mark.parametrize(
+        "years", [0, 0.0, 2, 0.25, np.float64(2), np.int64(3), np.float32(0.5), math.inf], ids=repr
+    )
+    def test_any_kind_of_number_will_do(self, rule, years):
+        made = rule(years)
+        assert type(made.half_life) is float
+        assert made == rule(float(years))
+
+
+class TestGivenForARule:
+    @pytest.mark.parametrize("place", DEFAULTS)
+    def test_defaults_and_rules_of_ones_own_pass(self, place):
+        for rule in (DEFAULTS[place](2.0), ALL[place](), SimpleNamespace(name="loose", next=lambda *_: None)):
+            checked_rule(place, rule)
+
+    @pytest.mark.parametrize(("place", "rule", "why"), [
+        ("entry", Entry, r"entry: Entry is a class .* make one of it: Entry\(\)"),
+        ("entry", ProfitEntry, r"make one of it: ProfitEntry\(half_life\)"),
+        ("pricing", 0.5, r"pricing: 0.5 is not a rule, .* no method next.* give reesim.CostPricing\(half_life\)"),
+        ("switching", np.ones((9, 9)), r"no method next"),
+        ("entry", SimpleNamespace(name="n", next=3), "no method next"),
+        ("entry", CostPricing(0.5), r"CostPricing is a rule for pricing; give it as pricing=, or ProfitEntry"),
+        ("switching", ProfitEntry(0.5), r"ProfitEntry is a rule for entry"),
+        ("entry", SimpleNamespace(next=print), "SimpleNamespace has no name; give its class a line name ="),
+        ("entry", SimpleNamespace(next=print, name=7), "has the name 7"),
+        ("entry", SimpleNamespace(next=print, name=" "), "has the name ' '"),
+    ])  # fmt: skip
+    def test_what_is_no_rule_is_refused_with_what_to_do(self, place, rule, why):
+        with pytest.raises(InputError, match=why) as refused:
+            checked_rule(place, rule)
+        assert len(str(refused.value)) < 250
+
+
+@pytest.fixture(scope="module")
+def seen(scenario):
+    """State, equilibrium and period as a rule is given them, at the baseline."""
+    economy = reesim.Simulation(scenario).economy
+    parameters, row = economy.parameters, economy._row
+    market = TemporaryEquilibrium(parameters, row, no_policy(parameters.regions))
+    state = State(*(getattr(market, name) for name in ("A_R", "A_L", "posted_price", "trade_share")))
+    return state, market, Period(date(2010, 7, 1), date(2010, 8, 1), 1 / 12, 6, 0)
+
+
+class TestMoved:
+    @pytest.mark.parametrize("place", DEFAULTS)
+    def test_arrays_come_as_a_tuple_in_order(self, place, seen):
+        rule = DEFAULTS[place](1.0)
+        plain = rule.next(*seen)
+        arrays = moved(place, rule, *seen)
+        assert len(arrays) == len(PARTS[place])
+        for array, name, due in zip(arrays, PARTS[place], plain if place == "entry" else (plain,), strict=True):
+            np.testing.assert_array_equal(array, due)
+            assert array.shape == getattr(seen[0], name).shape
+
+    def test_lists_and_whole_numbers_become_arrays(self, seen):
+        arrays = moved("entry", Bad(lambda state: [[[1, 2]], np.ones((5, 14), dtype=int)]), *seen)
+        assert [array.dtype for array in arrays] == [np.float64, np.float64]
+        assert arrays[0].tolist() == [[1.0, 2.0]]
+
+    @pytest.mark.parametrize("place", DEFAULTS)
+    def test_a_failure_has_an_address_and_a_cause(self, place, seen):
+        def fails(state):
+            raise KeyError("x")
+
+        with pytest.raises(InputError) as failed:
+            moved(place, Bad(fails), *seen)
+        assert str(failed.value) == (
+            f"rule 'a bad rule' ({place}) failed after the period from 2010-07-01: KeyError: 'x'"
+        )
+        assert isinstance(failed.value.__cause__, KeyError)
+
+    def test_a_next_of_the_wrong_arity_is_a_failure_of_the_rule(self, seen):
+        with pytest.raises(InputError, match=r"'short' \(pricing\) failed .* TypeError: .*argument"):
+            moved("pricing", SimpleNamespace(name="short", next=lambda state: state.posted_price), *seen)
+
+    def test_an_interrupt_is_not_a_failure_of_the_rule(self, seen):
+        def stop(state):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            moved("entry", Bad(stop), *seen)
+
+    @pytest.mark.parametrize(("place", "change", "why"), [
+        ("entry", lambda state: None, r"A_R and A_L as two arrays; it returned None \(is a return missing\?\)"),
+        ("entry", lambda state: state.A_R, r"two arrays; it returned one array of shape \(5, 14\)"),
+        ("entry", lambda state: np.ones((2, 5, 14)), r"two arrays; it returned one array of shape \(2, 5, 14\)"),
+        ("entry", lambda state: (state.A_R,) * 3, "two arrays; it returned a tuple of 3"),
+        ("entry", lambda state: {"A_R": 1, "A_L": 2}, "two arrays; it returned a dict"),
+        ("entry", lambda state: (state.A_R, None), "two arrays, of real numbers; it returned None"),
+        ("pricing", lambda state: None, "posted_price as one array, of real numbers; it returned None"),
+        ("pricing", lambda state: "high", "of real numbers; it returned a str"),
+        ("pricing", lambda state: state.posted_price * 1j, "of real numbers; it returned one array .*complex"),
+        ("pricing", lambda state: [[1.0], [1.0, 2.0]], "posted_price as one array; it returned a list of 2"),
+        ("switching", lambda state: state, "trade_share as one array, of real numbers; it returned a State"),
+    ])  # fmt: skip
+    def test_what_next_should_return_is_said(self, place, change, why, seen):
+        with pytest.raises(InputError, match=rf"'a bad rule' \({place}\), after the period from 2010-07-01: .*{why}"):
+            moved(place, Bad(change), *seen)
+
+
+class TestAtThePrompt:
+    def test_an_equilibrium_names_all_that_it_holds(self, seen):
+        market = seen[1]
+        text = repr(market)
+        assert text.startswith("<TemporaryEquilibrium of 5 regions x 14 sectors: ")
+        assert "\n" not in text
+        for name in text.removesuffix(">").partition(": ")[2].split(", "):
+            assert name in dir(market)
+            assert getattr(market, name) is not None
+        assert {"wage", "profit_gap_R", "policy", "entry_cost"} <= set(dir(market))
+
+    def test_an_equilibrium_can_be_kept_by_a_rule_that_is_copied(self, seen):
+        twin = copy.deepcopy(seen[1])
+        np.testing.assert_array_equal(twin.profit_gap_R, seen[1].profit_gap_R)

@@ -10,10 +10,11 @@ import reesim
 from reesim._core import newton
 from reesim._core.static import StaticSolver
 from reesim.economy import Economy, no_policy
-from reesim.equilibrium import TOLERANCE, Equilibrium, abscissa, delta_star
+from reesim.equilibrium import TOLERANCE, Equilibrium
 from reesim.errors import ConvergenceError, InputError, LabelError
 from reesim.outcomes import Outcomes
 from reesim.scenario import Scenario
+from reesim.stability import abscissa, delta_star
 
 STATES = ("A_R", "A_L", "posted_price", "trade_share")
 VALUES = ("wage", "ree_price", "price_consumption", "final_demand", "revenue", "unit_cost", "ree_share")

@@ -74,13 +74,17 @@ cdef void check_prices(const Economy* e, AtOnce at_once, const Row* r, Verdict* 
                 for j in range(N):
                     at = (j * N + i) * S + s
                     best = e.trade_share0[at] * exp((1.0 - e.sigma[s]) * log(r.posted_price[j * S + s] / r.price_index[c]))
-                    blame(v, r.trade_share[at] - best, SHARES, i, s)
+                    if best > 0.0:
+                        blame(v, r.trade_share[at] / best - 1.0, SHARES, i, s)
             P_R = r.ree_price[i] * exp(-e.theta * log(r.A_R[c]))
             P_L = r.wage[i] * exp(-e.theta * log(r.A_L[c]))
             z = 1.0 - e.epsilon[s]
             total = e.ree_share0[c] * ces_term(z, log(P_R)) + (1.0 - e.ree_share0[c]) * ces_term(z, log(P_L))
             blame(v, r.value_added_price[c] / exp(ces_log(z, total)) - 1.0, VALUE_ADDED, i, s)
-            blame(v, r.ree_share[c] - e.ree_share0[c] * exp(z * log(P_R / r.value_added_price[c])), VALUE_ADDED, i, s)
+            if e.ree_share0[c] > 0.0:
+                blame(v, r.ree_share[c] / (e.ree_share0[c] * exp(z * log(P_R / r.value_added_price[c]))) - 1.0, VALUE_ADDED, i, s)
+            else:
+                blame(v, r.A_R[c] - 1.0, FREE_ENTRY, i, s)  # no bundle, nothing to enter
             total = e.phi_va[c] * log(r.value_added_price[c])
             for k in range(S):
                 total += e.phi[c * S + k] * log(r.price_index[i * S + k])
@@ -141,7 +145,7 @@ cdef void check_factors(const Economy* e, const Policy* p, AtOnce at_once, const
         if i != e.supplier:
             foreign_use += use
             if e.ree_use0[i] > 0.0:
-                blame(v, fmin(p.embargo[i] - use / e.ree_use0[i], r.ree_wedge_embargo[i]), EMBARGO, i, -1)
+                blame(v, fmin(1.0 - use / e.ree_use0[i] / p.embargo[i], r.ree_wedge_embargo[i]), EMBARGO, i, -1)
             kept = p.rent_share * e.tax0[i] * r.ree_wedge_quota[0] * r.ree_mine_price[0] * use
             receipts += (e.tax0[i] * tau - 1.0) * r.ree_mine_price[0] * use - kept
         else:
@@ -160,7 +164,7 @@ cdef void check_factors(const Economy* e, const Policy* p, AtOnce at_once, const
     if e.supply > 0.0:
         blame(v, world_use / e.supply - 1.0, RARE_EARTHS, e.supplier, -1)
     if e.foreign_use0 > 0.0:
-        blame(v, fmin(p.quota - foreign_use / e.foreign_use0, r.ree_wedge_quota[0]), QUOTA, e.supplier, -1)
+        blame(v, fmin(1.0 - foreign_use / e.foreign_use0 / p.quota, r.ree_wedge_quota[0]), QUOTA, e.supplier, -1)
     blame(v, world_labour / e.numeraire - 1.0, NUMERAIRE, -1, -1)
 
 

@@ -173,18 +173,40 @@ class Comparison:
         values = (float(side[name][(row, *place)]) for side in (self.a, self.b))
         return Divergence(self.times[row], name, labels["region"], labels["partner"], labels["sector"], *values)
 
-    def __repr__(self) -> str:
+    @property
+    def sides(self) -> tuple[str, str]:
+        """Names to tell ``a`` and ``b`` apart: those of the scenarios, with the technology where only it differs."""
         a, b = self.names
-        dates = f"{self.times[0]:%Y-%m-%d} to {self.times[-1]:%Y-%m-%d}, {len(self.times)} dates"
-        lines = [
-            f"<Comparison {b!r} against {a!r}: {dates}",
-            f"  {len(self.variables)} variables, {len(self.regions)} regions × {len(self.sectors)} sectors",
-            f"  {self._parting()}",
-        ]
+        technologies = self.provenance.get("choices.technology")
+        if a != b or technologies is None:
+            return a, b
+        of_a, of_b = (found or "not recorded" for found in technologies)
+        return f"{a} (technology {of_a})", f"{b} (technology {of_b})"
+
+    def __repr__(self) -> str:
+        """Say in a few lines what is compared, where the paths part, and what is wrong with either."""
+        lines = self._headline()
         if self.provenance:
-            lines += [f"  {text}" for text in listed([f"differ in: {', '.join(self.provenance)}"], 1)]
-        lines += [f"  WARNING: {text}" for text in listed(self.alerts, 3)]
-        return "\n".join(lines) + ">"
+            lines += listed([f"differ in: {', '.join(self.provenance)}"], 1)
+        lines += [f"WARNING: {text}" for text in listed(self.alerts, 3)]
+        return "<Comparison of " + "\n  ".join(lines) + ">"
+
+    def __str__(self) -> str:
+        """Say all: what differs behind the paths (a -> b), every warning, and the whole summary, b less a."""
+        lines = self._headline()
+        lines += [f"WARNING: {text}" for text in self.alerts]
+        lines += [f"differ in {name}: {a} -> {b}" for name, (a, b) in self.provenance.items()]
+        table = self.summary().to_string(index=False, float_format="{:.6g}".format, na_rep="")
+        return "\n".join(
+            ["Comparison of " + "\n  ".join(lines), "", "Largest gap of each variable and region (b - a):", table]
+        )
+
+    def _headline(self) -> list[str]:
+        """Which two, over what, and where they part."""
+        a, b = self.sides
+        dates = f"{self.times[0]:%Y-%m-%d} to {self.times[-1]:%Y-%m-%d}, {len(self.times)} dates"
+        size = f"{len(self.variables)} variables, {len(self.regions)} regions × {len(self.sectors)} sectors"
+        return [f"a {a!r} and b {b!r}: {dates}", size, self._parting()]
 
     def _parting(self) -> str:
         first = self.first_divergence()
@@ -193,7 +215,7 @@ class Comparison:
         place = ", ".join(label for label in (first.region, first.partner, first.sector) if label)
         return (
             f"part on {first.time:%Y-%m-%d}: {first.variable}{f' ({place})' if place else ''} "
-            f"{first.a:.6g} against {first.b:.6g}"
+            f"a {first.a:.6g}, b {first.b:.6g}"
         )
 
     def _repr_html_(self) -> str:
@@ -202,9 +224,9 @@ class Comparison:
             f"<li>{html.escape(name)}: {html.escape(str(a))} → {html.escape(str(b))}</li>"
             for name, (a, b) in self.provenance.items()
         )
-        a, b = (html.escape(name) for name in self.names)
+        a, b = (html.escape(name) for name in self.sides)
         return (
-            f"<div><strong>{b} against {a}</strong>{warned}<p>{html.escape(self._parting())}</p><ul>{behind}</ul>"
+            f"<div><strong>a: {a}; b: {b}</strong>{warned}<p>{html.escape(self._parting())}</p><ul>{behind}</ul>"
             f"{self.summary().to_html(index=False, float_format='{:.4g}'.format)}</div>"
         )
 

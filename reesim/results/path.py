@@ -109,6 +109,11 @@ class Path:
         return tuple(self.values)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What every output must show with this path: instability first."""
+        return self.provenance.alerts
+
+    @property
     def certificate(self) -> float:
         """Largest relative residual over all dates; nan if ``residual`` was not kept."""
         return float(self.values["residual"].max()) if "residual" in self.values else float("nan")

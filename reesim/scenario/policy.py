@@ -127,8 +127,11 @@ class ExportQuota(Instrument):
     def contribute(self, builder: Builder) -> None:
         """Add limit times days and rent share times days."""
         days_t = builder.days_in_force(self)
+        flow = self.flow(builder.baseline_exports_tonnes)
         builder.quota_days_t += days_t
-        builder.quota_flow_t += days_t * self.flow(builder.baseline_exports_tonnes)
+        builder.quota_flow_t += days_t * flow
+        builder.quota_slack_t += days_t * max(0.0, flow - 1.0)
+        builder.quota_least_t = np.where(days_t > 0, np.minimum(builder.quota_least_t, flow), builder.quota_least_t)
         builder.rent_flow_t += days_t * self.rent_to_importers
 
 
@@ -223,6 +226,7 @@ class Builder:
         self.rate_days_ti = np.zeros(cells)
         self.taxed: list[list[tuple[np.datetime64, np.datetime64]]] = [[] for _ in regions]
         self.quota_days_t, self.quota_flow_t = np.zeros(periods, np.int64), np.zeros(periods)
+        self.quota_slack_t, self.quota_least_t = np.zeros(periods), np.full(periods, np.inf)
         self.rent_flow_t = np.zeros(periods)
         self.embargo_days_ti, self.embargo_flow_ti = np.zeros(cells, np.int64), np.zeros(cells)
 
@@ -241,7 +245,10 @@ class Builder:
         return np.maximum(days, 0)
 
     def finish(self) -> PolicySchedule:
-        """Average over the days of each period; days without an instrument count as the baseline."""
+        """Average over the days of each period.
+
+        Days without a quota count at the baseline's volume, days without an embargo at what the quota of the period leaves.
+        """
         days_t = (self.ends - self.starts).astype(np.int64)
         taxed_days_ti = np.zeros(self.rate_days_ti.shape, np.int64)
         for i, windows in enumerate(self.taxed):
@@ -251,17 +258,21 @@ class Builder:
         rate_ti = (self.rate_days_ti + self.baseline_tax * base_days_ti) / days_t[:, None]
         # Exactly 1 where no tax is in force: the baseline must replicate to the last digit.
         tax_ti = np.where(taxed_days_ti > 0, (1.0 + rate_ti) / (1.0 + self.baseline_tax), 1.0)
+        # What a slack quota would allow beyond the baseline's volume cannot be used under a tight one: it is not bankable.
+        usable_t = self.quota_flow_t - np.where(self.quota_least_t < 1.0, self.quota_slack_t, 0.0)
+        quota_t = _limit(usable_t, self.quota_days_t, days_t, 1.0)
+        open_t = np.minimum(1.0, quota_t)[:, None]  # a destination's share on days without its embargo
         return PolicySchedule(
             tax_ti,
-            _limit(self.quota_flow_t, self.quota_days_t, days_t),
-            _limit(self.embargo_flow_ti, self.embargo_days_ti, days_t[:, None]),
+            quota_t,
+            _limit(self.embargo_flow_ti, self.embargo_days_ti, days_t[:, None], open_t),
             np.divide(self.rent_flow_t, self.quota_days_t, out=np.zeros(len(days_t)), where=self.quota_days_t > 0),
         )
 
 
-def _limit(flow: Floats, days_in_force: Counts, days: Counts) -> Floats:
-    """Limit averaged over a period's days, those without one counting as baseline trade; inf if all are without."""
-    average: Floats = (flow + (days - days_in_force)) / days
+def _limit(flow: Floats, days_in_force: Counts, days: Counts, otherwise: float | Floats) -> Floats:
+    """Limit averaged over a period's days, those without one counting as `otherwise`; inf if all are without."""
+    average: Floats = (flow + otherwise * (days - days_in_force)) / days
     return np.where(days_in_force > 0, average, np.inf)
 
 

@@ -1,6 +1,7 @@
 """Tables of a run for people: key figures by region, observed against model, and what stands behind the numbers.
 
-Effects are hundredths of a per cent, so numbers keep four significant digits, not a number of decimals.
+Effects are hundredths of a per cent, so numbers keep four significant digits, not a number of decimals, and are written
+without an exponent. A change of less than `NOISE` per cent is the solver's round-off and is shown as zero.
 """
 
 from __future__ import annotations
@@ -11,19 +12,27 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reesim.errors import InputError, LabelError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from reesim.results.compare import Comparison
     from reesim.results.path import Path
     from reesim.results.provenance import Provenance
 
-__all__ = ["as_text", "choices_text", "gap_table", "gap_text", "stability_text", "summary_table", "summary_text"]
+__all__ = [
+    "as_text", "choices_text", "gap_table", "gap_text", "side_names", "speed_facts", "stability_text", "summary_table",
+    "summary_text",
+]  # fmt: skip
 
 DIGITS = 4
 """Significant digits in every table."""
+
+NOISE = 1e-10
+"""Per cent below which a change is round-off: residuals are certified to 1e-10 of one, not of a hundred."""
 
 SECTOR = "TRA"
 """The sector whose technology the summary follows: transport equipment, of the largest rare-earth share."""
@@ -36,6 +45,8 @@ HEADINGS: Mapping[str, str] = {
     "welfare_end_pct": "Welfare, at the end (%)",
     "real_gdp_worst_pct": "Real GDP, worst (%)",
     "real_gdp_worst_date": "  in",
+    "real_gdp_best_pct": "Real GDP, best (%)",
+    "real_gdp_best_date": "  in",
     "real_gdp_end_pct": "Real GDP, at the end (%)",
     "ree_price_max": "Price paid for rare earths, peak (baseline = 1)",
     "ree_price_max_date": "  in",
@@ -65,8 +76,13 @@ _GAP_COLUMNS = (
 def rounded(value: float, digits: int = DIGITS) -> float:
     """Round to significant digits; what is not finite, and zero, stay as they are."""
     if value == 0.0 or not math.isfinite(value):
-        return float(value)
+        return float(value) + 0.0  # zero loses its sign
     return float(f"{value:.{digits - 1}e}")
+
+
+def without_noise(per_cent: NDArray[np.float64], least: float = NOISE) -> NDArray[np.float64]:
+    """Changes in per cent, those that are smaller than any certificate promises as zero, without a sign."""
+    return np.where(np.abs(per_cent) < least, 0.0, per_cent)
 
 
 def _date(stamp: pd.Timestamp) -> str:
@@ -102,14 +118,15 @@ def summary_table(path: Path, *, sector: str = SECTOR) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per region; columns as in `HEADINGS`, those that the path has. Numbers have four significant digits,
-        dates are text. ``attrs["warnings"]`` holds the alerts, ``attrs["sector"]`` the name of the sector.
+        dates are text, empty beside a change of zero. ``attrs["warnings"]`` holds the alerts, ``attrs["sector"]`` the
+        name of the sector.
     """
     table, times = path.summary(), path.times
     if "welfare" in path.values:
-        welfare = path.array("welfare")
-        rows = welfare.argmax(axis=0)
-        table["welfare_best_pct"] = 100 * welfare.max(axis=0)
-        table["welfare_best_date"] = times[rows]
+        _add_best(table, "welfare", 100 * path.array("welfare"), times)
+    if len(path) > 1 and "real_gdp" in path.values:
+        level = path.array("real_gdp")
+        _add_best(table, "real_gdp", 100 * (level / level[0] - 1), times)
     name = ""
     if {"A_R", "A_L"} <= set(path.variables) and sector.casefold() in _forms(path):
         position = path.sectors.index(sector)
@@ -119,9 +136,24 @@ def summary_table(path: Path, *, sector: str = SECTOR) -> pd.DataFrame:
         table["technology_peak"] = ratio[rows, np.arange(ratio.shape[1])]
         table["technology_peak_date"] = times[rows]
         table["technology_end"] = ratio[-1]
-    tidied = _tidied(table[[column for column in HEADINGS if column in table]])
-    tidied.attrs = {"warnings": path.provenance.alerts, "sector": name}
+    tidied = _quiet(_tidied(table[[column for column in HEADINGS if column in table]]))
+    tidied.attrs = {"warnings": path.warnings, "sector": name}
     return tidied
+
+
+def _add_best(table: pd.DataFrame, name: str, per_cent: NDArray[np.float64], times: pd.DatetimeIndex) -> None:
+    table[f"{name}_best_pct"] = per_cent.max(axis=0)
+    table[f"{name}_best_date"] = times[per_cent.argmax(axis=0)]
+
+
+def _quiet(table: pd.DataFrame) -> pd.DataFrame:
+    """Show round-off in per cent as zero, and no date beside it: that would be one at which nothing happened."""
+    for name in [str(column) for column in table if str(column).endswith("_pct")]:
+        table[name] = without_noise(table[name].to_numpy())
+        date = f"{name.removesuffix('_pct')}_date"
+        if date in table:
+            table[date] = table[date].where(table[name] != 0.0, "")
+    return table
 
 
 def _forms(path: Path) -> set[str]:
@@ -131,7 +163,7 @@ def _forms(path: Path) -> set[str]:
 def summary_text(path: Path, *, sector: str = SECTOR) -> str:
     """Key figures as plain text, measures down and regions across, the alerts above them."""
     table = summary_table(path, sector=sector)
-    lines = [f"WARNING: {text}" for text in path.provenance.alerts]
+    lines = [f"WARNING: {text}" for text in path.warnings]
     if table.columns.empty:
         return "\n".join([*lines, "no key figures: the path kept none of the variables that they are made of"])
     cells = [["", *table.index]]
@@ -145,14 +177,17 @@ def _cell(value: object) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, float | np.floating):
-        return "" if math.isnan(value) else _number(float(value))
+        return "" if math.isnan(value) else number(float(value))
     return "" if value is None else str(value)
 
 
-def _number(value: float) -> str:
-    """Four significant digits without an exponent where that is short."""
-    if value == 0.0 or not 1e-5 <= abs(value) < 1e15:
-        return f"{value:.{DIGITS}g}"
+def number(value: float) -> str:
+    """Four significant digits without an exponent, so that sizes can be compared at a glance; zero has no sign.
+
+    What is not finite, or as small or large as no result is, keeps the exponent.
+    """
+    if value == 0.0 or not 1e-12 <= abs(value) < 1e15:
+        return f"{value + 0.0:.{DIGITS}g}"
     decimals = max(0, DIGITS - 1 - math.floor(math.log10(abs(rounded(value)))))
     return f"{rounded(value):,.{decimals}f}"
 
@@ -213,7 +248,7 @@ def gap_table(path: Path, *, supplier: str = "CHN") -> pd.DataFrame:
         period=[period_words(start, end) for start, end in zip(gaps["start"], gaps["end"], strict=True)],
     )
     tidied = _tidied(pd.DataFrame(table[list(_GAP_COLUMNS)]))
-    tidied.attrs = {"warnings": path.provenance.alerts, "reason": ""}
+    tidied.attrs = {"warnings": path.warnings, "reason": ""}
     return tidied
 
 
@@ -290,18 +325,69 @@ def _listed(title: str, entries: Mapping[str, object]) -> list[str]:
 
 def stability_text(path: Path) -> str:
     """State stability of the equilibrium that a path moves around, and the warnings that every output shows."""
-    return "\n".join([_stability(path.provenance), *(f"WARNING: {text}" for text in path.provenance.alerts)])
+    return "\n".join([_stability(path.provenance), *(f"WARNING: {text}" for text in path.warnings)])
 
 
 def _stability(record: Provenance) -> str:
     known = record.stability
     if "stable" not in known:
         return "Stability: not assessed (technology is fixed, or the path was made without it)"
-    facts = []
-    rate, half = known.get("spectral_abscissa"), known.get("half_life_years", known.get("half_life"))
-    if isinstance(rate, float):
-        facts.append(f"spectral abscissa {rate:+.4g} a year")
-    if isinstance(half, float) and math.isfinite(half):
-        facts.append(f"slowest half-life {half:.4g} years")
+    rate = known.get("spectral_abscissa")
     word = "stable" if known["stable"] else "UNSTABLE"
-    return f"Stability: {word}" + (f" ({', '.join(facts)})" if facts else "")
+    speed = f" (spectral abscissa {rate:+.4g} a year)" if isinstance(rate, float) else ""
+    half_lives = {
+        "half_life": known.get("half_life_years"),
+        "transition_half_life": known.get("transition_half_life_years"),
+    }
+    facts = speed_facts(bool(known["stable"]), half_lives)
+    return "\n".join([f"Stability: {word}{speed}", *(f"  {label}: {text}" for label, text in facts.items())])
+
+
+_HALF_LIVES: Mapping[str, tuple[str, str]] = {
+    "half_life": ("slowest half-life, prices and trade at once (years)", "none: entry never moves"),
+    "transition_half_life": (
+        "half-life of the transition, at the scenario's speeds (years)", "none: a step does not contract",
+    ),
+}  # fmt: skip
+"""Label of each half-life, and what is said where it is infinite although entry is stable."""
+
+
+def speed_facts(stable: bool, half_lives: Mapping[str, object]) -> dict[str, str]:
+    """Say how fast an equilibrium is approached.
+
+    Parameters
+    ----------
+    stable : bool
+        Whether it is approached at all.
+    half_lives : mapping of str to object
+        ``half_life``, with prices and trade at once, and ``transition_half_life``, at the scenario's speeds, in years;
+        what is not a number is left out.
+
+    Returns
+    -------
+    dict of str to str
+        By label, which has the unit.
+    """
+    facts = {}
+    for name, (label, never) in _HALF_LIVES.items():
+        years = half_lives.get(name)
+        if not isinstance(years, float) or math.isnan(years):
+            continue
+        if not stable:
+            facts[label] = "none: unstable"
+        else:
+            facts[label] = f"{years:.4g}" if math.isfinite(years) else never
+    return facts
+
+
+def side_names(comparison: Comparison) -> tuple[str, str]:
+    """Names of the two sides; where they are the same, the technology or else the first setting tells them apart."""
+    a, b = comparison.names
+    if a != b:
+        return a, b
+    settings = [name for name in comparison.provenance if name.startswith("scenario.")]
+    if not settings:
+        return a, b
+    telling = "scenario.technology" if "scenario.technology" in settings else settings[0]
+    word, (ours, theirs) = telling.rpartition(".")[2], comparison.provenance[telling]
+    return f"{a} ({word} {ours})", f"{b} ({word} {theirs})"

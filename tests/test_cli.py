@@ -172,9 +172,40 @@ def test_an_unstable_equilibrium_is_flagged_wherever_it_is_shown(tmp_path: Path)
     assert "WARNING: UNSTABLE" in reesim(*run, "--quiet").stdout
     assert "WARNING: UNSTABLE" in reesim(*show).stdout
     assert "UNSTABLE" in reesim(*compare).stdout
-    assert "WARNING: UNSTABLE" in reesim(*solve).stdout
+    both = reesim(*solve[:4], *beyond).stdout
+    assert "WARNING: endogenous technology: UNSTABLE" in both
+    assert "fixed technology: UNSTABLE" not in both
+    half_lives = [line.split("  ")[-2:] for line in reesim(*solve).stdout.splitlines() if "half-life" in line]
+    assert [line[-1].strip() for line in half_lives[:2]] == ["none: unstable", "none: unstable"]
     for args in (run, solve, show, compare):
         assert "UNSTABLE" in document(*args)["warnings"][0], args
+
+
+def test_rows_left_out_of_the_file_change_nothing_else(tmp_path: Path) -> None:
+    thin = ["--set", "output.every=4"]
+    whole = document("run", "deck_tax", *SHORT, "--out", tmp_path / "whole", "--no-figures")
+    told = document("run", "deck_tax", *SHORT, *thin, "--out", tmp_path / "thin", "--no-figures")
+    for key in ("summary", "gaps", "rows", "from", "to"):
+        assert told[key] == whole[key], key
+    assert (whole["rows_in_file"], told["rows_in_file"]) == (6, 3)
+    assert len(Result.load(tmp_path / "thin" / "deck_tax.h5")) == 3  # rows 0 and 4, and the last
+    shown = reesim("run", "deck_tax", *SHORT, *thin, "--out", tmp_path, "--no-figures").stdout
+    assert "rows kept in the file: every 4th and the last, 3 in all" in shown
+    assert "rows kept" not in reesim("run", "deck_tax", *SHORT, "--out", tmp_path, "--no-figures").stdout
+
+
+def test_figures_are_drawn_from_every_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reesim import plotting
+
+    drawn: list[int] = []
+
+    def standard_set(path: Result) -> tuple[dict[str, Any], dict[str, str]]:
+        drawn.append(len(path))
+        return {}, {}
+
+    monkeypatch.setattr(plotting, "standard_set", standard_set)
+    reesim("run", "deck_tax", *SHORT, "--set", "output.every=4", "--out", tmp_path)
+    assert drawn == [6]
 
 
 # --- solve ----------------------------------------------------------------------------------------------------------
@@ -215,9 +246,27 @@ def test_solve_for_readers_leaves_out_lines_of_zeros() -> None:
     text = reesim("solve", "deck_tax", "--date", "2012").stdout
     assert "export tax on sales to (m USD)" in text
     assert "quota rent" not in text
-    assert "endogenous: largest relative residual" in text
-    assert "stable, slowest half-life" in text
+    for row in (
+        "largest relative residual",
+        "slowest half-life, prices and trade at once (years)",
+        "half-life of the transition, at the scenario's speeds (years)",
+    ):
+        assert f"\n{row} " in text
+    assert "no entry, so nothing to be unstable" in text
     assert text.count("A_R/A_L, Transport equipment") == 1
+
+
+def test_solve_shows_round_off_as_zero() -> None:
+    text = reesim("solve", "baseline", "--date", "2012").stdout
+    rows = [line.split() for line in text.split("Baseline = 1")[0].splitlines() if "(%)" in line]
+    assert len(rows) == 5
+    assert {number for row in rows for number in row[-5:]} == {"0"}
+
+
+def test_solve_says_when_the_calendar_has_no_such_date() -> None:
+    outside = reesim("solve", "deck_tax", "--date", "2031-05", "--technology", "fixed")
+    assert "no row of the calendar has the date 2031-05: it covers 2010-01-01 to 2020-12-31" in outside.stderr
+    assert "no row" not in reesim("solve", "deck_tax", "--date", "2020-12", "--technology", "fixed").stderr
 
 
 def test_solve_one_technology_only() -> None:
@@ -238,6 +287,46 @@ def test_compare_says_where_the_paths_part_and_what_made_them(folder: Path) -> N
     assert "scenario.technology  " in text
     assert "A_R [baseline = 1]" in text
     assert "welfare" not in text
+    assert text.startswith("A: deck_tax\nB: deck_tax_fixed\n")
+    first = told["first_divergence"]
+    assert f"is {first['a']:.6g} in A and {first['b']:.6g} in B" in reesim("compare", a, b, "--no-figures").stdout
+
+
+def test_compare_shows_welfare_in_per_cent(folder: Path) -> None:
+    a, b = folder / "deck_tax.h5", folder / "deck_tax_fixed.h5"
+    text = reesim("compare", a, b, "--no-figures", "--variable", "welfare").stdout
+    assert "welfare [percentage points of the baseline]" in text
+    (shown,) = [line.split()[2] for line in text.splitlines() if line.startswith("welfare   JPN")]
+    (share,) = [
+        row["peak_difference"]
+        for row in document("compare", a, b, "--no-figures", "--variable", "welfare")["summary"]
+        if row["region"] == "JPN"
+    ]
+    assert float(shown) == pytest.approx(100 * share, rel=5.0001e-4)  # four digits are shown
+
+
+def test_compare_shows_round_off_as_zero_without_a_date(tmp_path: Path) -> None:
+    a = synthetic.path(2, ("welfare", "wage", "A_R"))
+    arrays = {name: np.array(a.array(name)) for name in a.variables}
+    arrays["welfare"][1] += 2e-15
+    arrays["wage"][1] *= 1 + 3e-15
+    arrays["A_R"][1, 0, 0] += 0.5
+    b = Result(a.times, arrays, a.regions, a.sectors, a.provenance)
+    text = reesim("compare", a.save(tmp_path / "a.h5"), b.save(tmp_path / "b.h5"), "--no-figures").stdout
+    table = text.split("B less A:\n")[1]
+    for name, numbers in (("welfare", ["0", "0"]), ("wage", ["0"] * 4)):
+        rows = [line.split()[2:] for line in table.splitlines() if line.startswith(f"{name}  ")]
+        assert rows == [numbers] * 3
+    assert [line.split()[3] for line in table.splitlines() if line.startswith("A_R") and " CHN " in line] == ["0.5"]
+
+
+def test_compare_tells_two_of_one_name_apart(folder: Path, tmp_path: Path) -> None:
+    same = ["--set", "technology=fixed", "--out", tmp_path, "--no-figures"]
+    reesim("run", "deck_tax", *SHORT, *same)
+    shown = reesim("compare", folder / "deck_tax.h5", tmp_path / "deck_tax.h5", "--out", tmp_path).stdout
+    assert shown.startswith("A: deck_tax (technology endogenous)\nB: deck_tax (technology fixed)\n")
+    assert "certificate of B, deck_tax (technology fixed)" in shown
+    assert f"written: {tmp_path / 'deck_tax_fixed_against_deck_tax_endogenous.png'}" in shown
 
 
 def test_compare_draws_one_figure(folder: Path, tmp_path: Path) -> None:
@@ -378,6 +467,8 @@ MISTAKES: list[tuple[list[str], int, str]] = [
     (["solve", "baseline", "--sector", "Transprt equipment"], 2, "did you mean 'Transport equipment'?"),
     (["show", "missing.h5"], 4, "missing.h5: no such file"),
     (["show", "{folder}"], 4, "not a regular file"),
+    (["show", "{endless}"], 4, "cannot be read"),
+    (["compare", "{result}", "{endless}"], 4, "cannot be read"),
     (["show", "{file}"], 4, "not a result file of reesim"),
     (["show", "{damaged}"], 4, "damaged"),
     (["show", "{result}", "--variable", "welfar"], 2, "did you mean 'welfare'?"),
@@ -402,7 +493,10 @@ def places(saved: Path) -> dict[str, Path]:
     content = bytearray(saved.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
-    return {"folder": folder, "file": text, "damaged": damaged, "result": saved}
+    endless = folder / "endless.h5"
+    if not endless.is_symlink():
+        endless.symlink_to(endless)
+    return {"folder": folder, "file": text, "damaged": damaged, "result": saved, "endless": endless}
 
 
 @pytest.mark.parametrize(("args", "code", "told"), MISTAKES, ids=[" ".join(args) for args, _, _ in MISTAKES])
@@ -479,6 +573,21 @@ def test_a_folder_in_the_place_of_a_table_is_file_trouble(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("args", [["show", "{result}"], ["compare", "{result}", "{result}", "--no-figures"]])
+def test_only_reading_finds_out_whether_a_result_can_be_read(
+    args: list[str], saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked beforehand, a file that may not be read would be bad input to the reader of command lines."""
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    reesim(*(arg.format(result=saved) for arg in args))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read anything")
+def test_a_result_that_may_not_be_read_is_file_trouble(saved: Path) -> None:
+    saved.chmod(0)
+    assert "cannot be read" in reesim("show", saved, code=4).stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere")
 def test_a_folder_that_cannot_be_written_is_file_trouble(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
@@ -497,7 +606,9 @@ def test_help_and_version_of_the_process() -> None:
     for command in ("run", "solve", "compare", "show", "check", "schema", "list", "data", "moments"):
         assert f"\n  {command} " in shown.stdout
         assert reesim(command, "--help").stdout.startswith(f"Usage: reesim {command}")
-    assert "Exit codes: 0 ok, 2 bad input, 3 not solved, 4 file trouble, 130" in shown.stdout
+    codes = " ".join(shown.stdout.split())
+    assert "Exit codes: 0 ok, 2 bad input (also a scenario file that is missing or cannot be read), 3 not" in codes
+    assert "4 file trouble (a result or a folder that cannot be read or written), 130 interrupted" in codes
     import reesim as package
 
     assert process("--version").stdout == f"reesim {package.__version__}\n"
@@ -573,6 +684,11 @@ def test_ctrl_c_stops_a_run_and_leaves_no_file(tmp_path: Path) -> None:
     ("value", "text"),
     [
         (0.0123456, "0.01235"),
+        (0.000000642, "0.000000642"),
+        (-0.0000123456, "-0.00001235"),
+        (0.000099999, "0.0001"),
+        (-0.0, "0"),
+        (2.2e-16, "2.2e-16"),
         (-3.0, "-3"),
         (1234.56, "1235"),
         (39813.2, "39,813"),

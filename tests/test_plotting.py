@@ -118,12 +118,85 @@ def test_observed_points_lie_where_they_were_observed(figures):
 def test_quota_windows_are_shaded_from_their_first_to_their_last_day():
     active = np.array([False, True, True, False, True])
     times = pd.date_range("2010-01-01", periods=5, freq="MS")
-    days = [[np.datetime64(int(day), "D") for day in window] for window in style.windows(active, times)]
+    days = [[np.datetime64(int(day), "D") for day in window] for window in style.windows(active, style.edges(times))]
     assert days == [
         [np.datetime64("2010-02-01"), np.datetime64("2010-04-01")],
-        # The last period is taken to be as long as the one before it: April's 30 days are March's 31.
-        [np.datetime64("2010-05-01"), np.datetime64("2010-05-31")],
+        [np.datetime64("2010-05-01"), np.datetime64("2010-06-01")],
     ]
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "end"),
+    [
+        ("2010-03-01", "MS", "2010-05-01"),
+        ("2010-10-01", "QS", "2011-04-01"),
+        ("2011-01-01", "YS", "2013-01-01"),
+        ("2010-02-27", "D", "2010-03-01"),
+        ("2010-01-04", "7D", "2010-01-18"),
+    ],
+)
+def test_the_last_period_ends_where_the_next_would_begin(start, step, end):
+    edges = style.edges(pd.date_range(start, periods=2, freq=step))
+    assert np.datetime64(int(edges[-1]), "D") == np.datetime64(end)
+
+
+WEEKS = """schema: reesim.scenario/1
+name: weeks
+calendar: {start: 2009-12, end: 2013-03}
+policies:
+- {type: embargo, destination: JPN, start: 2010-09-21, end: 2010-11-19}
+"""
+
+
+def embargoed(text=WEEKS, rows=40, **changes):
+    """Path under an embargo on Japan of the months that the scenario's weeks touch."""
+    limit, price = np.full((rows, 3), np.nan), np.array(episode(rows=rows).array("ree_price"))
+    limit[9:12, 1] = 0.4
+    price[10, 1] = 30.0
+    record = replace(made.PROVENANCE, effective_scenario=text)
+    return episode(record, rows, policy_embargo=limit, ree_price=price, **changes)
+
+
+def shaded(axis, colour):
+    """First day, and day after the last, of what is shaded in a colour."""
+    from matplotlib.colors import to_rgba
+
+    spans = [patch for patch in axis.patches if patch.get_facecolor() == to_rgba(colour)]
+    return [
+        tuple(str(np.datetime64(int(day), "D")) for day in (span.get_x(), span.get_x() + span.get_width()))
+        for span in spans
+    ]
+
+
+def test_an_embargo_is_shaded_on_its_days_where_the_scenario_is_known():
+    (known, unknown) = (plotting.welfare(path).axes[0] for path in (embargoed(), embargoed(made.SCENARIO)))
+    assert shaded(known, "#f3c9b8") == [("2010-09-21", "2010-11-20")]
+    assert shaded(unknown, "#f3c9b8") == [("2010-09-01", "2010-12-01")]
+
+
+def test_the_axis_ends_where_the_calendar_ends_though_rows_are_left_out():
+    path = embargoed()
+    rows = [0, 12, 24, 36, 39]
+    thin = Path(
+        path.times[rows], {name: path.array(name)[rows] for name in path.variables}, path.regions, path.sectors,
+        path.provenance,
+    )  # fmt: skip
+    for figure in (plotting.welfare(path), plotting.welfare(thin), plotting.prices(thin)):
+        assert np.datetime64(int(figure.axes[-1].get_xlim()[1]), "D") == np.datetime64("2013-04-01")
+
+
+def test_the_title_of_prices_names_whom_an_embargo_sets_apart():
+    text = title(plotting.prices(embargoed()))
+    assert "Users abroad pay on average up to" in text
+    assert "Japan under its embargo up to 30 times (2010-10)" in text
+    assert "embargo" not in title(plotting.prices(episode()))
+
+
+def test_a_doubt_about_real_gdp_is_repeated_at_the_foot_of_welfare():
+    doubtful = episode(replace(made.PROVENANCE, warnings=("real GDP is not to be read here",)))
+    assert "real GDP is to be read with the warning above" in plotting.welfare(doubtful).texts[-1].get_text()
+    for path in (episode(), episode(made.UNSTABLE), keeping(doubtful, "welfare")):
+        assert "real GDP" not in plotting.welfare(path).texts[-1].get_text()
 
 
 @pytest.mark.parametrize(
@@ -241,6 +314,7 @@ def test_comparison_tells_two_of_the_same_name_apart():
     figure = plotting.comparison(compare(a, b))
     assert "technology fixed" in words(figure)
     assert "technology endogenous" in title(figure)
+    assert "A: made_up (technology fixed); B: made_up (technology endogenous)" in words(figure)
 
 
 def test_gap_chart_rows_are_those_of_the_table_and_the_rest_is_counted():
@@ -263,6 +337,11 @@ def test_gap_chart_rows_are_those_of_the_table_and_the_rest_is_counted():
 )
 def test_per_cent_are_written_with_three_digits(value, text):
     assert style.signed(value).replace(style.NARROW, " ") == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (-0.00008, "−0.00008"), (2.5, "2.5"), (12345.0, "12300")])
+def test_marks_along_an_axis_have_no_exponent(value, text):
+    assert style.tick(value) == text
 
 
 def test_files_are_written_under_the_name_of_the_scenario(tmp_path):

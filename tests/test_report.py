@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reesim import observed, report
+from reesim.results.compare import compare
 from reesim.results.path import Path
 
 
@@ -62,6 +63,36 @@ def test_furthest_from_one_may_lie_below_it():
     assert report.summary_table(shaped(A_R=technology)).loc["CHN", "technology_peak"] == 0.8
 
 
+def test_real_gdp_has_its_best_and_its_worst():
+    level = np.full((73, 3), 200.0)
+    level[4, 2], level[8, 2] = 202.0, 199.0
+    rest = report.summary_table(shaped(real_gdp=level)).loc["ROW"]
+    assert (rest["real_gdp_best_pct"], rest["real_gdp_best_date"]) == (1.0, "2010-04")
+    assert (rest["real_gdp_worst_pct"], rest["real_gdp_worst_date"]) == (-0.5, "2010-08")
+    lines = report.summary_text(shaped(real_gdp=level)).splitlines()
+    (place,) = [number for number, line in enumerate(lines) if line.startswith("Real GDP, worst")]
+    assert lines[place + 2].startswith("Real GDP, best (%)")
+
+
+def test_round_off_is_zero_without_sign_or_date():
+    welfare = np.zeros((73, 3))
+    welfare[5, 0], welfare[7, 1] = -2.2e-16, -2e-12  # as a share of one: 2e-14 and 2e-10 per cent
+    table = report.summary_table(shaped(welfare=welfare))
+    china, japan = table.loc["CHN"], table.loc["JPN"]
+    assert (str(china["welfare_worst_pct"]), china["welfare_worst_date"]) == ("0.0", "")
+    assert (japan["welfare_worst_pct"], japan["welfare_worst_date"]) == (-2e-10, "2010-07")
+    assert report.rounded(-0.0).hex() == (0.0).hex()
+    assert "-0 " not in report.summary_text(shaped(welfare=-welfare))
+
+
+@given(st.floats(1e-12, 9e14), st.sampled_from([-1.0, 1.0]))
+def test_numbers_are_written_without_an_exponent(size, sign):
+    text = report.number(sign * size)
+    assert "e" not in text
+    # As in rounding: half a unit in the fourth digit.
+    assert float(text.replace(",", "")) == pytest.approx(sign * size, rel=5.0001e-4)
+
+
 def test_summary_columns_all_have_headings():
     table = report.summary_table(made.path())
     assert set(table.columns) <= set(report.HEADINGS)
@@ -83,7 +114,15 @@ def test_alerts_stand_in_every_text():
 
 
 def test_stability_states_rate_and_half_life_or_that_it_is_unknown():
-    assert "-0.25 a year, slowest half-life 2.77 years" in report.stability_text(made.path())
+    text = report.stability_text(made.path())
+    assert "-0.25 a year" in text
+    assert "slowest half-life, prices and trade at once (years): 2.77" in text
+    assert "transition" not in text  # older results do not know it
+    known = {**made.PROVENANCE.stability, "transition_half_life_years": 4.5}
+    both = report.stability_text(made.path(provenance=replace(made.PROVENANCE, stability=known)))
+    assert "half-life of the transition, at the scenario's speeds (years): 4.5" in both
+    unstable = report.stability_text(made.path(provenance=made.UNSTABLE))
+    assert "slowest half-life, prices and trade at once (years): none: unstable" in unstable
     assert "not assessed" in report.stability_text(made.path(provenance=replace(made.PROVENANCE, stability={})))
 
 
@@ -91,6 +130,35 @@ def test_choices_rules_overrides_and_substeps_are_all_there():
     text = report.choices_text(made.path())
     for words in ("ree_shares", "deck", "pricing", "calendar.end", "2015-12", "Substeps in each period: 2"):
         assert words in text
+
+
+def test_an_infinite_half_life_of_what_is_stable_is_put_into_words():
+    facts = report.speed_facts(True, {"half_life": np.inf, "transition_half_life": np.inf})
+    assert list(facts.values()) == ["none: entry never moves", "none: a step does not contract"]
+    assert report.speed_facts(True, {"half_life": 2.0, "transition_half_life": np.nan}) == {
+        "slowest half-life, prices and trade at once (years)": "2"
+    }
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "names"),
+    [
+        (
+            "technology: fixed\n",
+            "technology: endogenous\n",
+            ("made_up (technology fixed)", "made_up (technology endogenous)"),
+        ),
+        ("speed: 1\ntechnology: fixed\n", "speed: 2\n", ("made_up (technology fixed)", "made_up (technology None)")),
+        ("speed: 1\n", "speed: 2\n", ("made_up (speed 1)", "made_up (speed 2)")),
+        ("", "", ("made_up", "made_up")),
+    ],
+)
+def test_sides_of_one_name_are_told_apart_by_technology_first(ours, theirs, names):
+    a, b = (
+        made.path(provenance=replace(made.PROVENANCE, effective_scenario=made.SCENARIO + text))
+        for text in (ours, theirs)
+    )
+    assert report.side_names(compare(a, b)) == names
 
 
 def test_long_choices_are_wrapped_not_cut():

@@ -20,7 +20,6 @@ from reesim.cli import output
 from reesim.errors import InputError, ReesimError, ScenarioError, StoreError
 
 if TYPE_CHECKING:
-    from reesim.equilibrium import Equilibrium
     from reesim.results.path import Path as Result
     from reesim.scenario import Scenario
 
@@ -75,7 +74,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 ok, 2 bad input, 3 not solved, 4 file trouble, 130 interrupted. "
+    epilog="Exit codes: 0 ok, 2 bad input (also a scenario file that is missing or cannot be read), 3 not solved, "
+    "4 file trouble (a result or a folder that cannot be read or written), 130 interrupted. "
     "With --json standard output is one JSON document (missing numbers are null), also for an error: "
     '{"error": {"type", "exit_code", "message", ...}}; messages go to standard error.',
 )
@@ -103,7 +103,7 @@ Sets = Annotated[
     typer.Option("--set", metavar="A.B=VALUE", help="Override a field, e.g. calendar.end=2014-12. May be repeated."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of what is written.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of what is written.", readable=False)]
 Choice = Annotated[Technology | None, typer.Option("--technology", help="Switch technology.")]
 
 
@@ -131,10 +131,11 @@ def run(
 ) -> None:
     """Simulate a scenario, and save, certify, tabulate and draw its path.
 
-    Writes NAME.h5, NAME_gaps.csv and figures. --technology appends _fixed or _endogenous to the name; give any other
-    variant a name of its own with --set name=NAME, or it replaces what was there.
+    Writes NAME.h5, NAME_gaps.csv and figures; output.every thins the rows in NAME.h5 and nothing else. --technology
+    appends _fixed or _endogenous to the name; give any other variant a name of its own with --set name=NAME, or it
+    replaces what was there.
 
-    JSON: schema, scenario, title, from, to, rows, certificate.residual, warnings, overrides, choices, rules,
+    JSON: schema, scenario, title, from, to, rows, rows_in_file, certificate.residual, warnings, overrides, choices, rules,
     stability, substeps, calibration_hash, versions, summary (a record a region), gaps (a record an observation,
     uncomfortable first), no_gaps_because, files (path, gaps, figures), figures_skipped (reason by figure).
     """
@@ -142,12 +143,13 @@ def run(
 
     chosen = _load(scenario, sets, technology)
     folder = output.ready_folder(out)
-    path = cli_run.simulate(chosen, quiet=quiet or as_json)
-    results = cli_run.write(chosen, path, folder, figures=figures)
+    simulation = cli_run.simulate(chosen, quiet=quiet or as_json)
+    path = simulation.whole_path
+    results = cli_run.write(simulation, path, folder, figures=figures)
     if as_json:
         output.say_json(cli_run.document(path, results))
     elif quiet:
-        output.warn(path.provenance.alerts)
+        output.warn(path.warnings)
         cli_run.show_files(results)
     else:
         cli_run.show(path, results)
@@ -174,38 +176,24 @@ def solve(
     JSON: schema, scenario, date, warnings, choices, technologies (certificate and stability of each), ree_mine_price,
     ree_exports, table (records of quantity, unit, technology, region, value).
     """
-    from reesim.cli import documents
+    from reesim.cli import solve as cli_solve
 
     chosen = _load(scenario, sets, None)
     wanted = [chosen.world.sectors.codes[chosen.world.sectors.index(label)] for label in sector or ["TRA"]]
-    equilibria = _equilibria(chosen, date, technology)
-    table = documents.solve_table(equilibria, wanted)
+    equilibria = cli_solve.solved(
+        chosen, date, [choice.value for choice in ([technology] if technology else Technology)]
+    )
+    table = cli_solve.table_of(equilibria, wanted)
     if as_json:
-        output.say_json(documents.solve_document(equilibria, table))
-        return
-    first = equilibria[0]
-    output.say(f"Static equilibrium of {first.scenario}, policy of {first.date}")
-    output.warn(documents.alerts_of(equilibria))
-    output.say()
-    output.say_table(documents.solve_lines(table))
-    output.say("Baseline = 1 where there is no unit; % is change from the baseline, m USD million a year.\n")
-    for equilibrium in equilibria:
-        output.say(documents.stability_words(equilibrium))
-    output.say_choices(first.choices)
-
-
-def _equilibria(scenario: Scenario, date: str | None, technology: Technology | None) -> list[Equilibrium]:
-    from reesim import equilibrium
-
-    economy = equilibrium.baseline(scenario)
-    wanted = [technology] if technology else list(Technology)
-    return [equilibrium.solve(scenario, date, choice.value, economy=economy) for choice in wanted]
+        output.say_json(cli_solve.document(equilibria, table))
+    else:
+        cli_solve.show(equilibria, table)
 
 
 @app.command(short_help="Compare two saved paths.")
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A.h5", help="What the other is measured against.")],
-    b: Annotated[Path, typer.Argument(metavar="B.h5", help="The other.")],
+    a: Annotated[Path, typer.Argument(metavar="A.h5", help="What the other is measured against.", readable=False)],
+    b: Annotated[Path, typer.Argument(metavar="B.h5", help="The other.", readable=False)],
     variables: Annotated[
         list[str] | None,
         typer.Option("--variable", help="Variable to compare, or all; may be repeated. Default: headlines."),
@@ -228,7 +216,7 @@ def compare(
     drawn: list[Path] = []
     skipped = ""
     if figures:
-        drawn, skipped = cli_compare.draw(left, right, (a.stem, b.stem), output.ready_folder(out))
+        drawn, skipped = cli_compare.draw(left, right, (a, b), output.ready_folder(out))
     if as_json:
         output.say_json(cli_compare.document(comparison, drawn, skipped))
     else:
@@ -237,7 +225,8 @@ def compare(
 
 @app.command(short_help="Show a saved path.")
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="A saved path.")],
+    # Whether it can be read is found out by reading it: typer would call it bad input, with another exit code.
+    file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="A saved path.", readable=False)],
     variable: Annotated[
         str | None, typer.Option("--variable", help="Show the numbers of this variable by date.")
     ] = None,
@@ -266,7 +255,7 @@ def _show_variable(path: Result, name: str) -> None:
     from reesim.variables import variable
 
     table = path[name]
-    output.warn(path.provenance.alerts)
+    output.warn(path.warnings)
     output.say(f"{name}: {variable(name).description} [{variable(name).unit}]")
     output.say_wide(table)
 

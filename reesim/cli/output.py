@@ -31,6 +31,7 @@ _GAP = 2
 _KINDS = {2: "UsageError", 130: "Interrupted"}
 _INTEGER_FROM = 1000.0
 _GROUPED_FROM = 10_000.0
+_SMALL = 1e-4
 
 
 def tame(text: object) -> str:
@@ -55,7 +56,10 @@ def warn(texts: tuple[str, ...]) -> None:
 
 
 def cell(value: object) -> str:
-    """Text of a cell of a table: four significant digits, whole numbers from a thousand on, empty where missing."""
+    """Text of a cell of a table: four significant digits, whole numbers from a thousand on, empty where missing.
+
+    No exponents between numbers that a table has beside each other; zero has no sign.
+    """
     if hasattr(value, "item") and not hasattr(value, "isoformat"):
         value = value.item()
     if value is None or (isinstance(value, float) and math.isnan(value)) or str(value) == "NaT":
@@ -65,8 +69,17 @@ def cell(value: object) -> str:
     if isinstance(value, float) and math.isfinite(value):
         if abs(value) >= _INTEGER_FROM:
             return f"{value:,.0f}" if abs(value) >= _GROUPED_FROM else f"{value:.0f}"
-        return f"{value:.4g}"
+        return _short(value)
     return tame(value)
+
+
+def _short(value: float) -> str:
+    """Four significant digits, without an exponent and without zeros at the end, unless no result is so small."""
+    text = f"{value + 0.0:.4g}"
+    if not 1e-12 <= abs(value) < _SMALL:
+        return text
+    decimals = 3 - math.floor(math.log10(abs(float(text))))
+    return f"{value:.{decimals}f}".rstrip("0")
 
 
 def say_table(frame: pd.DataFrame, title: str = "", *, index: bool = True) -> None:

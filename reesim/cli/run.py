@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from reesim.results.path import Path
     from reesim.scenario import Scenario
+    from reesim.simulation import Simulation
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Written:
     ----------
     path : pathlib.Path
         The saved path.
+    rows, every : int
+        Rows in it, and the distance at which they were kept.
     gaps : pathlib.Path or None
         Table of the gaps; None where nothing can be compared.
     figures : tuple of pathlib.Path
@@ -42,6 +45,8 @@ class Written:
     """
 
     path: File
+    rows: int
+    every: int
     gaps: File | None
     figures: tuple[File, ...]
     skipped: dict[str, str]
@@ -55,7 +60,7 @@ class Written:
         return {"path": self.path, "gaps": self.gaps, "figures": self.figures}
 
 
-def simulate(scenario: Scenario, *, quiet: bool) -> Path:
+def simulate(scenario: Scenario, *, quiet: bool) -> Simulation:
     """Run a scenario and report progress on standard error.
 
     Raises
@@ -69,14 +74,26 @@ def simulate(scenario: Scenario, *, quiet: bool) -> Path:
         output.note(f"{scenario.name}{f': {scenario.title}' if scenario.title else ''}")
     start = time.perf_counter()
     with output.progress("simulating", quiet) as report_progress:
-        path = Simulation(scenario).run(progress=report_progress)
+        simulation = Simulation(scenario)
+        simulation.run(progress=report_progress)
     if not quiet:
-        output.note(f"simulated {len(path)} rows in {time.perf_counter() - start:.2f} s")
-    return path
+        output.note(f"simulated {len(simulation.calendar)} rows in {time.perf_counter() - start:.2f} s")
+    return simulation
 
 
-def write(scenario: Scenario, path: Path, folder: File, *, figures: bool) -> Written:
-    """Save a path, its gaps to the observed series and, if asked, its figures; see what hangs on the speeds of adjustment.
+def write(simulation: Simulation, path: Path, folder: File, *, figures: bool) -> Written:
+    """Save a run, its gaps to the observed series and, if asked, its figures; see what hangs on the speeds of adjustment.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        At its end. Its path, thinned as ``output.every`` says, is what is saved.
+    path : Path
+        Every row of it: gaps and figures are means and peaks, which a thinned path has others of.
+    folder : pathlib.Path
+        Where the files go.
+    figures : bool
+        Whether to draw.
 
     Raises
     ------
@@ -87,11 +104,14 @@ def write(scenario: Scenario, path: Path, folder: File, *, figures: bool) -> Wri
 
     name = path.provenance.name
     saved = folder / f"{name}.h5"
-    path.save(saved)
+    kept = simulation.path
+    kept.save(saved)
     table, reason = _gaps(path)
     gaps = None if table is None else output.write_csv(table, folder / f"{name}_gaps.csv")
     drawn, skipped = _draw(path, folder) if figures else ((), {})
-    return Written(saved, gaps, drawn, skipped, table, reason, speed_sensitivity(scenario))
+    scenario = simulation.scenario
+    speeds = speed_sensitivity(scenario)
+    return Written(saved, len(kept), scenario.output.every, gaps, drawn, skipped, table, reason, speeds)
 
 
 def _draw(path: Path, folder: File) -> tuple[tuple[File, ...], dict[str, str]]:
@@ -121,6 +141,7 @@ def document(path: Path, written: Written) -> dict[str, Any]:
     return {
         "schema": "reesim.run/1",
         **documents.provenance_document(path),
+        "rows_in_file": written.rows,
         "summary": report.summary_table(path),
         "gaps": [] if written.table is None else written.table,
         "no_gaps_because": written.reason or None,
@@ -133,6 +154,9 @@ def document(path: Path, written: Written) -> dict[str, Any]:
 def show(path: Path, written: Written) -> None:
     """Show a run: warnings, key figures, gaps, what stands behind them, what certifies them, where they are."""
     output.say(f"\n{path.provenance.name}, {path.times[0]:%Y-%m-%d} to {path.times[-1]:%Y-%m-%d}, {len(path)} rows")
+    if written.every > 1:
+        kept = f"every {_ordinal(written.every)} and the last, {written.rows} in all"
+        output.say(f"rows kept in the file: {kept}; what follows is of every row")
     output.say(report.summary_text(path))
     output.say(f"\n{report.gap_text(path)}")
     output.say_table(written.speeds, "\nWhat hangs on the speeds of adjustment, each half-life halved and doubled:")
@@ -143,6 +167,11 @@ def show(path: Path, written: Written) -> None:
     show_files(written)
     for kind, reason in written.skipped.items():
         output.note(f"no figure of {kind}: {reason}")
+
+
+def _ordinal(number: int) -> str:
+    teens = 10 < number % 100 < 14
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def show_files(written: Written) -> None:

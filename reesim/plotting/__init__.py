@@ -43,7 +43,7 @@ def _makers(path: Path, twin: Path | None, supplier: str) -> dict[str, Callable[
             raise Skipped(str(error)) from error
 
     def gaps() -> Figure:
-        return gap_chart(table(), alerts=path.provenance.alerts, source=path_source(path))
+        return gap_chart(table(), alerts=path.warnings, source=path_source(path))
 
     def with_prices() -> Figure:
         try:

@@ -45,7 +45,7 @@ def sectors(result: Path | Equilibrium, date: str | datetime.date | None = None)
     """
     if isinstance(result, Path):
         maps, when = _of_path(result, date)
-        alerts, source = result.provenance.alerts, style.path_source(result)
+        alerts, source = result.warnings, style.path_source(result)
     else:
         if date is not None:
             raise InputError(f"an equilibrium has one date, {result.date}: leave out the date {date!r}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MODEL = {"color": "#1b5fa8", "linewidth": 2.4, "zorder": 4}
 _TIMES = "times the baseline (log scale)"
+_FAR = 1.5  # times the mean: from here on the mean of users says little of one of them
 _NOISE = 1e-9  # per cent: what moves less is the solver's noise
 
 
@@ -44,13 +45,14 @@ def prices(path: Path, *, supplier: str = "CHN", points: pd.DataFrame | None = N
     title = _price_title(path, home, points)
     extra = f"observed: {_observed_sources(points)}" if len(points) else ""
     figure, (top, middle, bottom) = style.canvas(
-        title, style.path_source(path, extra), path.provenance.alerts, rows=3, size=(9.0, 8.4), sharex=True,
+        title, style.path_source(path, extra), path.warnings, rows=3, size=(9.0, 8.4), sharex=True,
         gridspec_kw={"height_ratios": [1.5, 1.0, 1.0], "hspace": 0.26},
     )  # fmt: skip
+    edges = style.path_edges(path)
     style.shade((top, middle, bottom), path)
-    _price_lines(top, path, home)
-    _abroad(middle, path, "ree_wedge", home)
-    _export_lines(bottom, path)
+    _price_lines(top, path, home, edges)
+    _abroad(middle, path, "ree_wedge", home, edges)
+    _export_lines(bottom, path, edges)
     for axis, names in ((top, ("ree_price", "ree_mine_price")), (middle, ("ree_wedge",)), (bottom, ("ree_exports",))):
         for name in names:
             _marks(axis, points[points["variable"] == name], name)
@@ -61,7 +63,7 @@ def prices(path: Path, *, supplier: str = "CHN", points: pd.DataFrame | None = N
     style.label(bottom, "Exports of rare earths", "tonnes a year")
     bottom.set_ylim(bottom=0.0)
     bottom.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    style.time_axis(bottom, path.times)
+    style.time_axis(bottom, edges)
     style.legend(top, loc="upper right", ncols=2)
     style.legend(bottom, loc="lower right", ncols=2)
     handles = style.shade_handles(path)
@@ -91,7 +93,8 @@ def _price_title(path: Path, home: int, points: pd.DataFrame) -> str:
     where = style.prose(path.regions, home)
     moved = "falls" if inside[row] < 1 else "rises"
     text = (
-        f"Users abroad pay up to {outside[row]:.3g} times the baseline price ({style.month(path.times[row])}), "
+        f"Users abroad pay on average up to {outside[row]:.3g} times the baseline price "
+        f"({style.month(path.times[row])}){_embargoed(path, float(outside[row]))}, "
         f"while the price in {where} {moved} to {inside[row]:.2g} times its own"
     )
     seen = points[points["variable"] == "ree_price"]
@@ -102,13 +105,27 @@ def _price_title(path: Path, home: int, points: pd.DataFrame) -> str:
     return text
 
 
-def _price_lines(axis: Axes, path: Path, home: int) -> None:
-    _abroad(axis, path, "ree_price", home)
+def _embargoed(path: Path, mean: float) -> str:
+    """Name the users whose price an embargo lifts far above the highest mean."""
+    if "policy_embargo" not in path.values:
+        return ""
+    price, limited = path.array("ree_price"), ~np.isnan(path.array("policy_embargo"))
+    text = ""
+    for position in np.flatnonzero(limited.any(axis=0)):
+        row = int(np.where(limited[:, position], price[:, position], 0.0).argmax())
+        if price[row, position] > _FAR * mean:
+            who, when = style.prose(path.regions, int(position)), style.month(path.times[row])
+            text += f", {who} under its embargo up to {price[row, position]:.3g} times ({when})"
+    return text
+
+
+def _price_lines(axis: Axes, path: Path, home: int, edges: Array) -> None:
+    _abroad(axis, path, "ree_price", home, edges)
     pen = {"color": style.colour(path.regions, path.regions.codes[home]), "linewidth": 2.4, "zorder": 4}
-    style.steps(axis, path.times, path.array("ree_mine_price"), label="model: inside", **pen)
+    style.steps(axis, edges, path.array("ree_mine_price"), label="model: inside", **pen)
 
 
-def _abroad(axis: Axes, path: Path, name: str, home: int) -> None:
+def _abroad(axis: Axes, path: Path, name: str, home: int, edges: Array) -> None:
     """Mean of foreign users, and each of them that at some date is far from it."""
     mean = style.foreign_mean(path, name, home)
     values = path.array(name)
@@ -122,17 +139,17 @@ def _abroad(axis: Axes, path: Path, name: str, home: int) -> None:
                 "linestyle": (0, (3, 1.5)),
                 "zorder": 3.2,
             }
-            style.steps(axis, path.times, values[:, position], label=f"model: {path.regions.names[position]}", **pen)
-    style.steps(axis, path.times, mean, label="model: outside, mean of users", **_MODEL)
+            style.steps(axis, edges, values[:, position], label=f"model: {path.regions.names[position]}", **pen)
+    style.steps(axis, edges, mean, label="model: outside, mean of users", **_MODEL)
 
 
-def _export_lines(axis: Axes, path: Path) -> None:
+def _export_lines(axis: Axes, path: Path, edges: Array) -> None:
     exports = path.array("ree_exports")
     if "policy_quota" in path.values and not np.isnan(path.array("policy_quota")).all():
         quota = path.array("policy_quota") * exports[0]
         pen = {"color": style.FAINT, "linewidth": 1.4, "linestyle": (0, (4, 2)), "zorder": 4.5}
-        style.steps(axis, path.times, quota, label="quota", **pen)
-    style.steps(axis, path.times, exports, label="model: exports", **_MODEL)
+        style.steps(axis, edges, quota, label="quota", **pen)
+    style.steps(axis, edges, exports, label="model: exports", **_MODEL)
 
 
 _MARKS = {
@@ -222,12 +239,12 @@ def technology(path: Path, *, most: int = 4, supplier: str = "CHN") -> Figure:
     figure, axes = style.canvas(
         _technology_title(path, change, home),
         style.path_source(path, "coinciding lines lie on each other, the widest lowest"),
-        path.provenance.alerts, rows=rows, columns=2, size=(9.0, 1.0 + 2.6 * rows), sharex=True,
+        path.warnings, rows=rows, columns=2, size=(9.0, 1.0 + 2.6 * rows), sharex=True,
         gridspec_kw={"below": 0.95},
     )  # fmt: skip
     for axis in axes[len(chosen) :]:
         axis.remove()
-    drawn = axes[: len(chosen)]
+    drawn, edges = axes[: len(chosen)], style.path_edges(path)
     style.shade(drawn, path)
     for place, (axis, sector) in enumerate(zip(drawn, chosen, strict=True)):
         for position, code in enumerate(path.regions):
@@ -237,7 +254,7 @@ def technology(path: Path, *, most: int = 4, supplier: str = "CHN") -> Figure:
             )
         axis.axhline(0.0, color=style.FAINT, linewidth=0.8)
         style.label(axis, path.sectors.names[sector], "A_R/A_L, % from baseline" if place % 2 == 0 else "")
-        style.time_axis(axis, path.times, named=place >= len(chosen) - 2)
+        style.time_axis(axis, edges, named=place >= len(chosen) - 2)
     style.foot_legend(figure, [*style.region_handles(path.regions, path.regions), *style.shade_handles(path)])
     return figure
 
@@ -295,28 +312,36 @@ def welfare(path: Path, *, twin: Path | None = None) -> Figure:
     if not shown:
         style.need(path, "welfare")
     style.need(path, *shown)
-    extra = _twin_words(path, twin, shown[0]) if twin else ""
-    alerts = tuple(dict.fromkeys((*path.provenance.alerts, *(twin.provenance.alerts if twin else ()))))
+    alerts = tuple(dict.fromkeys((*path.warnings, *(twin.warnings if twin else ()))))
+    doubt = "real GDP is to be read with the warning above" if "real_gdp" in shown and _warns_of_gdp(alerts) else ""
+    extra = "; ".join(part for part in (_twin_words(path, twin, shown[0]) if twin else "", doubt) if part)
     figure, axes = style.canvas(
         _welfare_title(path, shown[0]), style.path_source(path, extra), alerts, rows=len(shown),
         size=(9.0, 1.0 + 2.8 * len(shown)), sharex=True, gridspec_kw={"below": 0.95, "left": 0.095},
     )  # fmt: skip
+    edges = style.path_edges(path)
     style.shade(axes, path)
     headings = {"welfare": "Welfare (real income)", "real_gdp": "Real GDP (Fisher index)"}
     for axis, name in zip(axes, shown, strict=True):
         for position, code in enumerate(path.regions):
             pen, ink = style.stroke(position), style.colour(path.regions, code)
             thinner = pen | {"linewidth": 0.62 * pen["linewidth"]}
-            style.steps(axis, path.times, _per_cent(path, name)[:, position], color=ink, **thinner)
+            style.steps(axis, edges, _per_cent(path, name)[:, position], color=ink, **thinner)
             if twin is not None and name in twin.values and code in twin.regions.codes and len(twin) > 1:
                 other = _per_cent(twin, name)[:, twin.regions.index(code)]
-                style.steps(axis, twin.times, other, color=ink, linewidth=0.9, linestyle=(0, (5, 2)), zorder=5)
+                style.steps(
+                    axis, style.path_edges(twin), other, color=ink, linewidth=0.9, linestyle=(0, (5, 2)), zorder=5
+                )
         axis.axhline(0.0, color=style.FAINT, linewidth=0.8)
         _spread(axis, _per_cent(path, name))
         style.label(axis, headings[name], "% of baseline")
-    style.time_axis(axes[-1], path.times)
+    style.time_axis(axes[-1], edges)
     style.foot_legend(figure, [*style.region_handles(path.regions, path.regions), *style.shade_handles(path)])
     return figure
+
+
+def _warns_of_gdp(alerts: tuple[str, ...]) -> bool:
+    return any("real gdp" in text.casefold() for text in alerts)
 
 
 def _spread(axis: Axes, values: Array) -> None:

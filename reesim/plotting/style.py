@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from reesim.errors import LabelError, ReesimError
+from reesim.errors import LabelError, ReesimError, ScenarioError
 from reesim.labels import Labels
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from reesim.results.path import Path
+    from reesim.scenario import Scenario
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -163,20 +165,56 @@ def days(times: pd.DatetimeIndex | pd.Series[pd.Timestamp]) -> Array:
 
 
 def edges(times: pd.DatetimeIndex) -> Array:
-    """Day on which each period begins, and that on which the last one ends, shape (T + 1,)."""
+    """Day on which each period begins, and that on which the last one ends, shape (T + 1,).
+
+    The last period is as long as the one before it, in months where that is a whole number of them.
+    """
     begun = days(times)
+    before, last = times[-2], times[-1]
+    months = 12 * (last.year - before.year) + last.month - before.month
+    if months and before.day == last.day:
+        end = (np.datetime64(last, "M") + months).astype("datetime64[D]").astype(np.float64) + last.day - 1
+        return np.append(begun, end)
     return np.append(begun, 2 * begun[-1] - begun[-2])
 
 
-def time_axis(axis: Axes, times: pd.DatetimeIndex, *, named: bool = True) -> None:
-    """Years along an axis; the last period is drawn to its end."""
+def path_edges(path: Path) -> Array:
+    """Edges of the periods of a path, the last where the calendar of its scenario ends, if it reaches that.
+
+    A path of which only some rows were kept has its last row nearer to the one before than the others are.
+    """
+    found = edges(path.times)
+    plan = _plan(path.provenance.effective_scenario)
+    if plan is not None:
+        from reesim.scenario.calendar import Calendar
+
+        calendar = Calendar.for_scenario(plan)
+        if np.datetime64(path.times[-1], "D") == calendar.starts[-1]:
+            found[-1] = calendar.ends[-1].astype(np.float64)
+    return found
+
+
+@functools.lru_cache(maxsize=8)
+def _plan(text: str) -> Scenario | None:
+    """Scenario that a path ran; None where its text is not one for the regions and sectors known here."""
+    from reesim.scenario import Scenario
+
+    try:
+        return Scenario.from_yaml(text)
+    except ScenarioError:
+        return None  # the figure then shows what the rows of the path say
+
+
+def time_axis(axis: Axes, edges: Array, *, named: bool = True) -> None:
+    """Years along an axis, from the first edge to the last."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    first, *_, last = edges(times)
+    first, *_, last = edges
     axis.set_xlim(first, last)
-    years = np.arange(times[0].year, times[-1].year + 2)
+    ends = np.array([first, last]).astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970
+    years = np.arange(ends[0], ends[1] + 2)
     opening = (years - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.float64)
-    seen = (opening >= first) & (opening <= last)
+    seen = (opening >= first) & (opening < last)  # the label of one at the edge would be cut off
     if seen.sum() > 3:
         # Ticks of our own making: looking for good dates takes longer than drawing them.
         every = -(-int(seen.sum()) // 9)
@@ -189,15 +227,15 @@ def time_axis(axis: Axes, times: pd.DatetimeIndex, *, named: bool = True) -> Non
         axis.set_xlabel("date", fontsize=8.5, color=INK)
 
 
-def steps(axis: Axes, times: pd.DatetimeIndex, values: Array, **line: Any) -> None:
+def steps(axis: Axes, edges: Array, values: Array, **line: Any) -> None:
     """Draw a flow, which holds from its date until the next; the last one until its end."""
-    axis.step(edges(times), np.append(values, values[-1]), where="post", **line)
+    axis.step(edges, np.append(values, values[-1]), where="post", **line)
 
 
-def windows(active: NDArray[np.bool_], times: pd.DatetimeIndex) -> list[tuple[float, float]]:
+def windows(active: NDArray[np.bool_], edges: Array) -> list[tuple[float, float]]:
     """First day, and day after the last, of every run of dates at which something holds; counted as by `days`."""
     change = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]]).astype(int)))
-    return [(float(start), float(end)) for start, end in edges(times)[change].reshape(-1, 2)]
+    return [(float(start), float(end)) for start, end in edges[change].reshape(-1, 2)]
 
 
 def policy_windows(path: Path) -> dict[str, NDArray[np.bool_]]:
@@ -216,17 +254,35 @@ def policy_windows(path: Path) -> dict[str, NDArray[np.bool_]]:
     return {name: active for name, active in found.items() if active.any()}
 
 
+def embargo_days(path: Path) -> dict[str, list[tuple[float, float]]]:
+    """First day, and day after the last, of each embargo within the path, by its name in `policy_windows`.
+
+    Empty where the path does not carry its scenario. An embargo of weeks is a limit averaged over its months in the rows.
+    """
+    plan = _plan(path.provenance.effective_scenario)
+    if plan is None:
+        return {}
+    first, *_, last = path_edges(path)
+    found: dict[str, list[tuple[float, float]]] = {}
+    for policy in plan.policies:
+        if policy.type == "embargo":
+            start, end = (float(day.astype(np.float64)) for day in policy.window)
+            if start < last and end > first:
+                found.setdefault(f"embargo on {policy.destination}", []).append((max(start, first), min(end, last)))
+    return found
+
+
 _SHADES = {"quota": ("#f1ede4", 0.0, 1.0), "export": ("#9fb4cf", 0.3, 0.025), "embargo": ("#f3c9b8", 0.2, 1.0)}
 """Colour, order and height of a window: a tax is a strip at the foot, so that a quota's window shows behind it."""
 
 
 def shade(axes: Iterable[Axes], path: Path) -> None:
-    """Shade the windows of policy."""
-    found = policy_windows(path)
+    """Shade the windows of policy: embargoes from day to day where the scenario is known, the rest by whole periods."""
+    found, days_of, all_edges = policy_windows(path), embargo_days(path), path_edges(path)
     for axis in axes:
         for name, active in found.items():
             face, level, height = _SHADES[name.split()[0]]
-            for start, end in windows(active, path.times):
+            for start, end in days_of.get(name) or windows(active, all_edges):
                 axis.axvspan(start, end, ymax=height, facecolor=face, edgecolor="none", zorder=level)
 
 
@@ -288,6 +344,11 @@ def sentence(text: str) -> str:
 def month(stamp: pd.Timestamp) -> str:
     """Write a date as a month where it is the first of one."""
     return f"{stamp:%Y-%m}" if stamp.day == 1 else f"{stamp:%Y-%m-%d}"
+
+
+def tick(value: float) -> str:
+    """Three significant digits without an exponent, for the marks along an axis."""
+    return np.format_float_positional(float(f"{value:.2e}"), trim="-").replace("-", "−")
 
 
 def signed(value: float) -> str:

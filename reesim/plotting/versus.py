@@ -10,6 +10,7 @@ import numpy as np
 from reesim.errors import InputError
 from reesim.plotting import style
 from reesim.plotting.style import Array, Skipped
+from reesim.report import period_words, side_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ _NAMES = {"ree_exports": "exports", "ree_price": "price abroad", "ree_mine_price
 
 
 def comparison(pair: Comparison, *, sector: str = "TRA") -> Figure:
-    """Gap between two paths by region, ``b`` less ``a``: welfare, real GDP, price of rare earths, A_R/A_L of a sector.
+    """Gap between two paths by region, B, ``b``, less A, ``a``: welfare, real GDP, price of rare earths, A_R/A_L of a sector.
 
     Parameters
     ----------
@@ -45,14 +46,15 @@ def comparison(pair: Comparison, *, sector: str = "TRA") -> Figure:
     if not panels:
         raise Skipped("the two paths have none of welfare, real_gdp, ree_price, and A_R with A_L, in common")
     rows, columns = -(-len(panels) // 2), min(2, len(panels))
-    a, b = _names(pair)
+    a, b = side_names(pair)
     figure, axes = style.canvas(
-        _title(pair, panels), f"Source: reesim; b: {b}; a: {a}. {_differences(pair)}", pair.alerts,
+        _title(pair, panels), f"Source: reesim; A: {a}; B: {b}. {_differences(pair)}", pair.alerts,
         rows=rows, columns=columns, size=(9.0, 1.0 + 2.6 * rows), sharex=True,
         gridspec_kw={"left": 0.115, "wspace": 0.32, "below": 0.95},
     )  # fmt: skip
     for axis in axes[len(panels) :]:
         axis.remove()
+    edges = style.edges(pair.times)
     for place, (heading, (unit, gap)) in enumerate(panels.items()):
         axis = axes[place]
         for position, code in enumerate(pair.regions):
@@ -62,11 +64,11 @@ def comparison(pair: Comparison, *, sector: str = "TRA") -> Figure:
                 axis.plot(style.days(pair.times), gap[:, position], color=ink, **pen)
             else:
                 thinner = pen | {"linewidth": 0.62 * pen["linewidth"]}
-                style.steps(axis, pair.times, gap[:, position], color=ink, **thinner)
+                style.steps(axis, edges, gap[:, position], color=ink, **thinner)
         axis.axhline(0.0, color=style.FAINT, linewidth=0.8)
         style.label(axis, heading, unit)
-        axis.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}".replace("-", "−"))
-        style.time_axis(axis, pair.times, named=place >= len(panels) - columns)
+        axis.yaxis.set_major_formatter(lambda value, _: style.tick(value))
+        style.time_axis(axis, edges, named=place >= len(panels) - columns)
     handles = style.region_handles(pair.regions, pair.regions)
     style.foot_legend(figure, handles)
     return figure
@@ -76,20 +78,20 @@ def _panels(pair: Comparison, sector: str) -> dict[str, tuple[str, Array]]:
     """Heading to unit and gap, shape (T, region)."""
     panels: dict[str, tuple[str, Array]] = {}
     if "welfare" in pair.gap:
-        panels["Welfare"] = ("percentage points, b − a", 100 * pair.gap["welfare"])
+        panels["Welfare"] = ("percentage points, B − A", 100 * pair.gap["welfare"])
     if "real_gdp" in pair.per_cent:
-        panels["Real GDP"] = ("% of a", pair.per_cent["real_gdp"])
+        panels["Real GDP"] = ("B − A, % of A", pair.per_cent["real_gdp"])
     if "ree_price" in pair.per_cent:
-        panels["Price paid for rare earths"] = ("% of a", pair.per_cent["ree_price"])
+        panels["Price paid for rare earths"] = ("B − A, % of A", pair.per_cent["ree_price"])
     if {"A_R", "A_L"} <= set(pair.gap):
         position = pair.sectors.index(sector)
         a, b = ((side["A_R"] / side["A_L"])[:, :, position] for side in (pair.a, pair.b))
-        panels[f"A_R/A_L, {pair.sectors.names[position]}"] = ("% of a", 100 * (b / a - 1))
+        panels[f"A_R/A_L, {pair.sectors.names[position]}"] = ("B − A, % of A", 100 * (b / a - 1))
     return panels
 
 
 def _title(pair: Comparison, panels: dict[str, tuple[str, Array]]) -> str:
-    a, b = _names(pair)
+    a, b = side_names(pair)
     heading, (unit, gap) = next(iter(panels.items()))
     row, region = (int(place) for place in np.unravel_index(int(np.abs(gap).argmax()), gap.shape))
     value = float(gap[row, region])
@@ -103,18 +105,6 @@ def _title(pair: Comparison, panels: dict[str, tuple[str, Array]]) -> str:
 def _in_unit(value: float, unit: str) -> str:
     text = style.signed(value if abs(value) > 1e-9 else 0.0)
     return text.replace("%", "points") if "points" in unit else text
-
-
-def _names(pair: Comparison) -> tuple[str, str]:
-    """Names of the two; where they are the same, the first setting that differs tells them apart."""
-    a, b = pair.names
-    if a != b:
-        return a, b
-    for name, (ours, theirs) in pair.provenance.items():
-        if name.startswith("scenario."):
-            word = name.rpartition(".")[2]
-            return f"{a} ({word} {ours})", f"{b} ({word} {theirs})"
-    return f"{a} (first)", f"{b} (second)"
 
 
 def _differences(pair: Comparison) -> str:
@@ -210,8 +200,6 @@ def _dumbbells(axis: Axes, seen: Array, model: Array, wrong: Array) -> None:
 
 def _words(row: pd.Series[Any]) -> str:
     """Say what was observed and when, in one short line."""
-    from reesim.report import period_words
-
     elements = str(row["element"]).split(", ")
     element = f"{len(elements)} elements" if len(elements) > 4 else ", ".join(elements)
     name = _NAMES.get(str(row["variable"]), str(row["variable"]))

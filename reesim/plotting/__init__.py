@@ -32,7 +32,7 @@ __all__ = [
 
 def _makers(path: Path, twin: Path | None, supplier: str) -> dict[str, Callable[[], Figure]]:
     from reesim import observed
-    from reesim.plotting.style import path_source
+    from reesim.plotting.style import beside_gdp, path_source
 
     @functools.cache
     def table() -> pd.DataFrame:
@@ -43,7 +43,7 @@ def _makers(path: Path, twin: Path | None, supplier: str) -> dict[str, Callable[
             raise Skipped(str(error)) from error
 
     def gaps() -> Figure:
-        return gap_chart(table(), alerts=path.warnings, source=path_source(path))
+        return gap_chart(table(), alerts=beside_gdp(path.warnings), source=path_source(path))
 
     def with_prices() -> Figure:
         try:

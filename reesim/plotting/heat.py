@@ -45,14 +45,14 @@ def sectors(result: Path | Equilibrium, date: str | datetime.date | None = None)
     """
     if isinstance(result, Path):
         maps, when = _of_path(result, date)
-        alerts, source = result.warnings, style.path_source(result)
+        alerts, source = style.beside_gdp(result.warnings), style.path_source(result)
     else:
         if date is not None:
             raise InputError(f"an equilibrium has one date, {result.date}: leave out the date {date!r}")
         maps, when = _of_equilibrium(result), result.date
         choices = {**result.choices, "technology": result.technology}
         words = f"static equilibrium, scenario {result.scenario}"
-        alerts, source = result.alerts, style.source_line(choices, _versions(), words)
+        alerts, source = style.beside_gdp(result.alerts), style.source_line(choices, _versions(), words)
     if not maps:
         raise Skipped("neither exports nor revenue nor A_R and A_L were kept: name them under output.variables")
     if max(np.nanmax(np.abs(change)) for change in maps.values()) < 1e-9:

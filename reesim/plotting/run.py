@@ -45,7 +45,7 @@ def prices(path: Path, *, supplier: str = "CHN", points: pd.DataFrame | None = N
     title = _price_title(path, home, points)
     extra = f"observed: {_observed_sources(points)}" if len(points) else ""
     figure, (top, middle, bottom) = style.canvas(
-        title, style.path_source(path, extra), path.warnings, rows=3, size=(9.0, 8.4), sharex=True,
+        title, style.path_source(path, extra), style.beside_gdp(path.warnings), rows=3, size=(9.0, 8.4), sharex=True,
         gridspec_kw={"height_ratios": [1.5, 1.0, 1.0], "hspace": 0.26},
     )  # fmt: skip
     edges = style.path_edges(path)
@@ -239,7 +239,7 @@ def technology(path: Path, *, most: int = 4, supplier: str = "CHN") -> Figure:
     figure, axes = style.canvas(
         _technology_title(path, change, home),
         style.path_source(path, "coinciding lines lie on each other, the widest lowest"),
-        path.warnings, rows=rows, columns=2, size=(9.0, 1.0 + 2.6 * rows), sharex=True,
+        style.beside_gdp(path.warnings), rows=rows, columns=2, size=(9.0, 1.0 + 2.6 * rows), sharex=True,
         gridspec_kw={"below": 0.95},
     )  # fmt: skip
     for axis in axes[len(chosen) :]:
@@ -341,7 +341,7 @@ def welfare(path: Path, *, twin: Path | None = None) -> Figure:
 
 
 def _warns_of_gdp(alerts: tuple[str, ...]) -> bool:
-    return any("real gdp" in text.casefold() for text in alerts)
+    return any(style.warns_of_gdp(text) for text in alerts)
 
 
 def _spread(axis: Axes, values: Array) -> None:

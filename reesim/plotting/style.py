@@ -134,6 +134,16 @@ def canvas(
     return figure, made
 
 
+def beside_gdp(alerts: Sequence[str]) -> tuple[str, ...]:
+    """Warnings for a figure that shows no real GDP: all but those about it."""
+    return tuple(text for text in alerts if not warns_of_gdp(text))
+
+
+def warns_of_gdp(alert: str) -> bool:
+    """Whether a warning is about real GDP."""
+    return "real gdp" in alert.casefold()
+
+
 def _wrapped(text: str, letters: float) -> list[str]:
     """Lines of a text; dates and numbers with their unit are kept whole."""
     return textwrap.wrap(text, int(letters), break_on_hyphens=False, break_long_words=False)

@@ -45,7 +45,7 @@ cdef struct Static:
 
 
 cdef Py_ssize_t static_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
-    return N * N * S + 10 * N * S + 6 * N
+    return N * N * S + 11 * N * S + 6 * N
 
 
 cdef Static bind_static(f64* block, const Economy* e, bint endogenous) noexcept nogil:
@@ -57,8 +57,8 @@ cdef Static bind_static(f64* block, const Economy* e, bint endogenous) noexcept 
     at += N * cells
     w.log_P, w.final_share, w.materials, w.share_R, w.log_v = at, at + cells, at + 2 * cells, at + 3 * cells, at + 4 * cells
     w.log_A_R, w.log_A_L, w.sales, w.spent = at + 5 * cells, at + 6 * cells, at + 7 * cells, at + 8 * cells
-    w.scratch = at + 9 * cells
-    at += 10 * cells
+    w.scratch = at + 9 * cells  # two numbers a cell
+    at += 11 * cells
     w.log_P_C, w.labour, w.value, w.income, w.embargo, w.price = at, at + N, at + 2 * N, at + 3 * N, at + 4 * N, at + 5 * N
     for i in range(N):
         w.labour[i] = e.labour0[i]

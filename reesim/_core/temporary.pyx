@@ -25,7 +25,7 @@ cdef Py_ssize_t unknowns(Py_ssize_t N, Py_ssize_t S, AtOnce at_once) noexcept no
 cdef Py_ssize_t work_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
     cdef Py_ssize_t cells = N * S
     cdef Py_ssize_t n = 4 * cells + 2 * N
-    return 18 * cells + N * cells + 10 * N + 4 * N * N + 3 * n + learned_size(n)
+    return 19 * cells + N * cells + 10 * N + 4 * N * N + 3 * n + learned_size(n)
 
 
 cdef Py_ssize_t learned_size(Py_ssize_t n) noexcept nogil:
@@ -40,9 +40,9 @@ cdef Work bind_work(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil:
     w.log_A_R, w.log_A_L, w.log_p, w.log_P = at, at + cells, at + 2 * cells, at + 3 * cells
     w.final_share, w.materials, w.share_R, w.log_v = at + 4 * cells, at + 5 * cells, at + 6 * cells, at + 7 * cells
     w.log_c, w.ratio, w.sales, w.spending = at + 8 * cells, at + 9 * cells, at + 10 * cells, at + 11 * cells
-    w.spent, w.term, w.weight, w.to_ree = at + 12 * cells, at + 13 * cells, at + 14 * cells, at + 15 * cells
-    w.to_labour, w.to_owners = at + 16 * cells, at + 17 * cells
-    at += 18 * cells
+    w.spent, w.weight, w.to_ree, w.to_labour = at + 12 * cells, at + 13 * cells, at + 14 * cells, at + 15 * cells
+    w.to_owners, w.term = at + 16 * cells, at + 17 * cells  # term: two numbers a cell
+    at += 19 * cells
     w.trade_share = at
     at += N * cells
     w.log_P_C, w.labour, w.wage, w.ree_price, w.value = at, at + N, at + 2 * N, at + 3 * N, at + 4 * N
@@ -61,30 +61,32 @@ cdef Work bind_work(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil:
 
 
 cdef void optimal_shares(const Economy* e, const f64* log_p, f64* trade_share, f64* log_P, f64* scratch) noexcept nogil:
-    """Composite prices and CES shares at given prices, (11)."""
-    cdef Py_ssize_t i, j, s, N = e.N, S = e.S
-    cdef Py_ssize_t cells = N * S
-    cdef f64 power
-    for j in range(N):
-        for s in range(S):
-            scratch[j * S + s] = ces_term(1.0 - e.sigma[s], log_p[j * S + s])
-    memset(log_P, 0, cells * sizeof(f64))
-    for j in range(N):
-        for i in range(N):
-            for s in range(S):
-                log_P[i * S + s] += e.trade_share0[(j * N + i) * S + s] * scratch[j * S + s]
-    for j in range(N):
-        for s in range(S):
-            if e.sigma[s] == 1.0:
-                scratch[j * S + s] = 0.0
+    """Composite prices and CES shares at given prices, (11). ``scratch`` holds two numbers a cell."""
+    cdef Py_ssize_t c, i, j, s, N = e.N, S = e.S
+    cdef f64* term = scratch
+    cdef f64* whole = scratch + N * S
+    cdef const f64* weight
+    cdef f64* share
+    for c in range(N * S):
+        term[c] = ces_term(1.0 - e.sigma[c % S], log_p[c])
+    memset(log_P, 0, N * S * sizeof(f64))
     for j in range(N):
         for i in range(N):
+            weight = e.trade_share0 + (j * N + i) * S
             for s in range(S):
-                power = 1.0 if e.sigma[s] == 1.0 else 1.0 + log_P[i * S + s]
-                trade_share[(j * N + i) * S + s] = e.trade_share0[(j * N + i) * S + s] * (1.0 + scratch[j * S + s]) / power
-    for i in range(N):
-        for s in range(S):
-            log_P[i * S + s] = ces_log(1.0 - e.sigma[s], log_P[i * S + s])
+                log_P[i * S + s] += weight[s] * term[j * S + s]
+    for c in range(N * S):
+        if e.sigma[c % S] == 1.0:  # then shares stay
+            term[c], whole[c] = 1.0, 1.0
+        else:
+            term[c], whole[c] = 1.0 + term[c], 1.0 / (1.0 + log_P[c])
+        log_P[c] = ces_log(1.0 - e.sigma[c % S], log_P[c])
+    for j in range(N):
+        for i in range(N):
+            weight = e.trade_share0 + (j * N + i) * S
+            share = trade_share + (j * N + i) * S
+            for s in range(S):
+                share[s] = weight[s] * term[j * S + s] * whole[i * S + s]
 
 
 cdef void price_at_shares(const Economy* e, const f64* log_p, const f64* trade_share, f64* log_P) noexcept nogil:

@@ -337,13 +337,18 @@ class Simulation:
 
     @cached_property
     def stability(self) -> Stability:
-        """Stability of the baseline the path moves around, at the scenario's speeds and the length of its steps."""
-        lives = self.scenario.adjustment
-        step = self.calendar.dt / self.substeps
-        none = no_policy(len(self.economy.regions))
-        return stability_at(
-            self.economy, none, self.economy.baseline_row(), (lives.entry, lives.prices, lives.trade), step
+        """Stability of the baseline the path moves around, at the rules' speeds and the length of a step.
+
+        A rule of one's own has no half-life: the scenario's stands in for it.
+        """
+        stated = self.scenario.adjustment
+        entry, prices, trade = (
+            rule.half_life if _compiled(rule) else fallback
+            for rule, fallback in zip(self.rules.values(), (stated.entry, stated.prices, stated.trade), strict=True)
         )
+        none = no_policy(len(self.economy.regions))
+        row = self.economy.baseline_row()
+        return stability_at(self.economy, none, row, (entry, prices, trade), self.calendar.dt / self.substeps)
 
     def _provenance(self, every: int) -> Provenance:
         calibration, scenario = self.economy.calibration, self.scenario

@@ -64,12 +64,15 @@ def steps(scenario: Scenario, parameters: Parameters, periods: int) -> None:
     residuals = np.empty(periods)
     passes = 0
 
+    stepper = Stepper(parameters, speeds)
+    opening, before = stepper.save(), 0
+
     def compiled() -> None:
-        nonlocal passes
-        stepper = Stepper(parameters, speeds)
+        nonlocal passes, before
+        stepper.restore(opening)
         if stepper.run(policies, 1, 1e-10, rows, residuals) < periods:
             raise RuntimeError(f"the staged scenario was not solved: {stepper.fault}")
-        passes = stepper.passes
+        passes, before = stepper.passes - before, stepper.passes
 
     named = [ref.name_policy(parameters, block) for block in policies]
     rates = SimpleNamespace(entry=speeds[0], price=speeds[1], trade=speeds[2])

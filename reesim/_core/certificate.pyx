@@ -48,14 +48,16 @@ cdef inline void blame(Verdict* v, f64 residual, int equation, Py_ssize_t i, Py_
         v.equation, v.i, v.s = equation, i, s
 
 
-cdef void check_prices(const Economy* e, AtOnce at_once, const Row* r, Verdict* v) noexcept nogil:
-    """(5), (6), (11), (12), (20)."""
+cdef void check_prices(const Economy* e, AtOnce at_once, const Row* r, f64* log_P, Verdict* v) noexcept nogil:
+    """(5), (6), (11), (12), (20). ``log_P`` is scratch, one number a sector."""
     cdef Py_ssize_t i, j, k, s, c, at, N = e.N, S = e.S
-    cdef f64 power, total, share, best, P_R, P_L, z
+    cdef f64 power, total, share, best, log_v, log_q, log_w, log_P_R, log_P_L, z
     for i in range(N):
         total = 0.0
+        log_q, log_w = log(r.ree_price[i]), log(r.wage[i])
         for s in range(S):
-            total += e.alpha[i * S + s] * ces_term(1.0 - e.rho, log(r.price_index[i * S + s]))
+            log_P[s] = log(r.price_index[i * S + s])
+            total += e.alpha[i * S + s] * ces_term(1.0 - e.rho, log_P[s])
         blame(v, r.price_consumption[i] / exp(ces_log(1.0 - e.rho, total)) - 1.0, CONSUMPTION, i, -1)
         for s in range(S):
             c = i * S + s
@@ -68,7 +70,7 @@ cdef void check_prices(const Economy* e, AtOnce at_once, const Row* r, Verdict* 
                     total += e.trade_share0[at] * ces_term(
                         power, log(r.trade_share[at] / e.trade_share0[at] / r.posted_price[j * S + s])
                     )
-            blame(v, r.price_index[c] * exp(ces_log(power, total)) - 1.0, COMPOSITE, i, s)
+            blame(v, log_P[s] + ces_log(power, total), COMPOSITE, i, s)  # residuals of prices are logs of ratios
             blame(v, share - 1.0, ADDING_UP, i, s)
             if at_once.trade:
                 for j in range(N):
@@ -76,19 +78,19 @@ cdef void check_prices(const Economy* e, AtOnce at_once, const Row* r, Verdict* 
                     best = e.trade_share0[at] * exp((1.0 - e.sigma[s]) * log(r.posted_price[j * S + s] / r.price_index[c]))
                     if best > 0.0:
                         blame(v, r.trade_share[at] / best - 1.0, SHARES, i, s)
-            P_R = r.ree_price[i] * exp(-e.theta * log(r.A_R[c]))
-            P_L = r.wage[i] * exp(-e.theta * log(r.A_L[c]))
+            log_v = log(r.value_added_price[c])
+            log_P_R, log_P_L = log_q - e.theta * log(r.A_R[c]), log_w - e.theta * log(r.A_L[c])
             z = 1.0 - e.epsilon[s]
-            total = e.ree_share0[c] * ces_term(z, log(P_R)) + (1.0 - e.ree_share0[c]) * ces_term(z, log(P_L))
-            blame(v, r.value_added_price[c] / exp(ces_log(z, total)) - 1.0, VALUE_ADDED, i, s)
+            total = e.ree_share0[c] * ces_term(z, log_P_R) + (1.0 - e.ree_share0[c]) * ces_term(z, log_P_L)
+            blame(v, log_v - ces_log(z, total), VALUE_ADDED, i, s)
             if e.ree_share0[c] > 0.0:
-                blame(v, r.ree_share[c] / (e.ree_share0[c] * exp(z * log(P_R / r.value_added_price[c]))) - 1.0, VALUE_ADDED, i, s)
+                blame(v, r.ree_share[c] / (e.ree_share0[c] * exp(z * (log_P_R - log_v))) - 1.0, VALUE_ADDED, i, s)
             else:
                 blame(v, r.A_R[c] - 1.0, FREE_ENTRY, i, s)  # no bundle, nothing to enter
-            total = e.phi_va[c] * log(r.value_added_price[c])
+            total = e.phi_va[c] * log_v
             for k in range(S):
-                total += e.phi[c * S + k] * log(r.price_index[i * S + k])
-            blame(v, r.unit_cost[c] / exp(total) - 1.0, COST, i, s)
+                total += e.phi[c * S + k] * log_P[k]
+            blame(v, log(r.unit_cost[c]) - total, COST, i, s)
             if at_once.price:
                 blame(v, r.posted_price[c] / r.unit_cost[c] - 1.0, PRICING, i, s)
 
@@ -169,10 +171,10 @@ cdef void check_factors(const Economy* e, const Policy* p, AtOnce at_once, const
 
 
 cdef Verdict certify(const Economy* e, const Policy* p, AtOnce at_once, const Row* r, f64* own) noexcept nogil:
-    """Largest relative residual over all conditions of an equilibrium, and where. ``own`` is scratch, one number a region."""
+    """Largest relative residual over all conditions of an equilibrium, and where. ``own`` is scratch: a number a region and a sector."""
     cdef Verdict v
     v.residual, v.equation, v.i, v.s = 0.0, 0, -1, -1
-    check_prices(e, at_once, r, &v)
+    check_prices(e, at_once, r, own + e.N, &v)
     check_goods(e, r, &v)
     check_factors(e, p, at_once, r, own, &v)
     return v
@@ -191,7 +193,7 @@ def residual(parameters, const f64[::1] policy, at_once, const f64[::1] row):
     now.entry, now.price, now.trade = at_once
     cdef Policy p = bind_policy(&policy[0], N)
     cdef f64[::1] copy = np.array(row)
-    cdef f64[::1] own = np.empty(N)
+    cdef f64[::1] own = np.empty(N + S)
     cdef Row r = bind_row(&copy[0], N, S)
     cdef Verdict v = certify(&e, &p, now, &r, &own[0])
     return v.residual, EQUATIONS[v.equation], v.i, v.s

@@ -260,7 +260,7 @@ def adjust_level(level: Array, target: Array, share_of_gap: float) -> Array:
 
 # --- the temporary equilibrium --------------------------------------------------------------------------------------------
 
-INNER_PASSES = 3
+INNER_PASSES = 4
 """Rounds of the expenditure circuit (13)-(16) in one evaluation: cheap beside the prices, and fewer evaluations follow."""
 
 

@@ -105,7 +105,7 @@ cdef class Stepper:
         n = unknowns(N, S, self.at_once)
         self.memory = np.zeros(work_size(N, S))
         self.row_block, self.next_block = np.zeros(row_size(N, S)), np.zeros(row_size(N, S))
-        self.guess, self.before, self.oldest, self.own = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(N)
+        self.guess, self.before, self.oldest, self.own = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(N + S)
         self.calm, self.policy_block = np.zeros(1), np.zeros(2 * N + 2)
         self.work = bind_work(&self.memory[0], N, S)
         self.passes, self.fault = 0, ()

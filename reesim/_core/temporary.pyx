@@ -15,7 +15,7 @@ import numpy as np
 from reesim._core.blocks cimport bind_economy, bind_policy, bind_row, row_size
 
 cdef enum:
-    INNER_PASSES = 3  # rounds of the expenditure circuit in one pass
+    INNER_PASSES = 4  # rounds of the expenditure circuit in one pass
 
 
 cdef Py_ssize_t unknowns(Py_ssize_t N, Py_ssize_t S, AtOnce at_once) noexcept nogil:
@@ -360,10 +360,9 @@ cdef void temporary_map(const Economy* e, const Policy* p, AtOnce at_once, Work*
 cdef void fill_row(
     const Economy* e, const Policy* p, AtOnce at_once, const Row* state, Work* w, const f64* x, Row* out
 ) noexcept nogil:
-    """The row at unknowns x: one round of the markets, read off."""
+    """The row at unknowns x, at which the last pass left its factor prices: one round of the markets, read off."""
     cdef Clearing market
     cdef Py_ssize_t c
-    factor_prices(e, at_once, w, x)
     take_sales(e, w, x)
     rare_earth_bills(e, w)
     market = clear_rare_earths(e, p, w.value, w.embargo, w.new_price)

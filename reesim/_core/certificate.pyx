@@ -171,7 +171,7 @@ cdef void check_factors(const Economy* e, const Policy* p, AtOnce at_once, const
 
 
 cdef Verdict certify(const Economy* e, const Policy* p, AtOnce at_once, const Row* r, f64* own) noexcept nogil:
-    """Largest relative residual over all conditions of an equilibrium, and where. ``own`` is scratch: a number a region and a sector."""
+    """Largest relative residual over all conditions, and where. ``own`` is scratch: a number a region and a sector."""
     cdef Verdict v
     v.residual, v.equation, v.i, v.s = 0.0, 0, -1, -1
     check_prices(e, at_once, r, own + e.N, &v)

@@ -123,7 +123,9 @@ class Economy:
     @property
     def outcomes(self) -> Outcomes:
         """All variables of the registry where the economy stands, each with a leading axis of length one."""
-        return Outcomes(self, self._row[None], self._policy[None], np.array([self._residual]))
+        return Outcomes(
+            self.parameters, self.calibration, self._row[None], self._policy[None], np.array([self._residual])
+        )
 
     def value(self, name: str) -> Array:
         """Return a variable where the economy stands, without a time axis."""

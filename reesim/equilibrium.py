@@ -277,8 +277,8 @@ def solve(
     speeds = (lives.entry, lives.prices, lives.trade)
     stability = stability_at(economy, policy, row, speeds, _fine_step(speeds)) if endogenous else None
     none = no_policy(len(economy.regions))
-    before = Outcomes(economy, economy.baseline_row()[None], none[None], np.zeros(1))
-    after = Outcomes(economy, row[None], policy[None], np.array([certificate.residual]))
+    before = Outcomes(economy.parameters, economy.calibration, economy.baseline_row()[None], none[None], np.zeros(1))
+    after = Outcomes(economy.parameters, economy.calibration, row[None], policy[None], np.array([certificate.residual]))
     alerts = stability.alerts(scenario.parameters.delta) if stability else ()
     doubt = real_gdp_alert(after.real_gdp_doubt(), economy.regions, (label,))
     return Equilibrium(

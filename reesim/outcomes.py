@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reesim._core.layout import POLICY, ROW, Layout
+from reesim._core.layout import POLICY, ROW, Layout, Parameters
 
 if TYPE_CHECKING:
-    from reesim.economy import Economy
+    from reesim.calibration import Calibration
     from reesim.labels import Labels
 
 Array = npt.NDArray[np.float64]
@@ -51,18 +51,21 @@ class Outcomes:
 
     Parameters
     ----------
-    economy : Economy
-        Gives parameters and baseline values.
+    parameters : layout.Parameters
+    calibration : Calibration
+        Baseline values.
     rows : (T, row size) ndarray
     policies : (T, policy size) ndarray
     residual : (T,) ndarray
         Certificates of the rows.
     """
 
-    def __init__(self, economy: Economy, rows: Array, policies: Array, residual: Array) -> None:
-        n, s = economy.parameters.regions, economy.parameters.sectors
-        self._par = economy.parameters.views()
-        self._cal = economy.calibration
+    def __init__(
+        self, parameters: Parameters, calibration: Calibration, rows: Array, policies: Array, residual: Array
+    ) -> None:
+        n, s = parameters.regions, parameters.sectors
+        self._par = parameters.views()
+        self._cal = calibration
         self._row = Layout(ROW, n, s).views(rows)
         self._policy = Layout(POLICY, n, s).views(policies)
         self._residual = residual

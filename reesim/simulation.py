@@ -232,7 +232,7 @@ class Simulation:
             for first in range(self._done, self._done + n, CHUNK):
                 policies = self._policies[first : min(first + CHUNK, before[1] + n)]
                 rows, residuals = self._run_compiled(policies) if compiled else self._run_rules(policies)
-                outcomes = Outcomes(self.economy, rows, policies, residuals)
+                outcomes = Outcomes(self.economy.parameters, self.economy.calibration, rows, policies, residuals)
                 self._records.append(outcomes.collect(self.variables))
                 if "real_gdp" in self.variables:
                     self._doubts.append(outcomes.real_gdp_doubt())

@@ -211,5 +211,7 @@ def test_an_economy_that_uses_no_rare_earths_at_all():
         at = solved(economy, policy_block(economy.parameters, 3.0), endogenous)
         np.testing.assert_allclose(at["wage"], 1.0, rtol=1e-12)
         np.testing.assert_allclose(
-            Outcomes(economy, at.row[None], at.policy[None], np.zeros(1))["welfare"], 0.0, atol=1e-12
+            Outcomes(economy.parameters, economy.calibration, at.row[None], at.policy[None], np.zeros(1))["welfare"],
+            0.0,
+            atol=1e-12,
         )

@@ -49,7 +49,7 @@ def same(
 
 
 def outcomes(at: Solved) -> Outcomes:
-    return Outcomes(at.economy, at.row[None], at.policy[None], np.zeros(1))
+    return Outcomes(at.economy.parameters, at.economy.calibration, at.row[None], at.policy[None], np.zeros(1))
 
 
 # --- the baseline ---------------------------------------------------------------------------------------------------------

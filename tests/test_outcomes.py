@@ -17,7 +17,7 @@ ROUNDING = 1e-12
 
 
 def outcomes(at: Solved) -> Outcomes:
-    return Outcomes(at.economy, at.row[None], at.policy[None], np.zeros(1))
+    return Outcomes(at.economy.parameters, at.economy.calibration, at.row[None], at.policy[None], np.zeros(1))
 
 
 @pytest.fixture(scope="module")

@@ -165,7 +165,7 @@ class TestNumbersOfTheModelDocument:
     @staticmethod
     def quota(economy: Economy, endogenous: bool = True, share: float = 0.6, **more):
         at = solved(economy, policy_block(economy.parameters, quota=share, **more), endogenous)
-        return at, Outcomes(economy, at.row[None], at.policy[None], np.zeros(1))
+        return at, Outcomes(economy.parameters, economy.calibration, at.row[None], at.policy[None], np.zeros(1))
 
     @pytest.mark.parametrize(("changes", "technology", "welfare", "mine", "bias"), [
         ({}, "endogenous", (0.03877, -0.00502, -0.00550, -0.00417, -0.00741), 0.42976, 1.05672),
@@ -249,7 +249,7 @@ class TestNumbersOfTheModelDocument:
     def test_an_embargo_on_japan(self, deck, leakage, gain):
         """A mild one benefits all others, as the document says; a strict one China and EU only: what others lose is slight."""
         at = solved(deck, policy_block(deck.parameters, embargo={2: leakage}))
-        welfare = Outcomes(deck, at.row[None], at.policy[None], np.zeros(1))["welfare"][0]
+        welfare = Outcomes(deck.parameters, deck.calibration, at.row[None], at.policy[None], np.zeros(1))["welfare"][0]
         assert welfare[2] < 0.0
         assert (welfare[[0, 1]] > 0.0).all()
         assert ((welfare[[3, 4]] > 0.0) == gain).all()

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reesim import network
-from reesim._core.layout import POLICY, ROW, STATE, Layout, Parameters
+from reesim._core.layout import POLICY, ROW, Layout, Parameters
 from reesim.calibration import Calibration
 from reesim.errors import CalibrationError, LabelError
 from reesim.labels import Labels
@@ -428,6 +428,3 @@ class FirmVariety(_Place):
     def output(self) -> float:
         """Output of one variety, baseline 1: profit over price, since the markup is constant."""
         return self.profit / self.price
-
-
-STATE_NAMES = tuple(name for name, _ in STATE)

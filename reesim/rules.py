@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -176,13 +176,13 @@ def _years(rule: str, half_life: object) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class ProfitEntry:
-    """Entry follows profit, (22): measures close a share of the log gap between profit and entry cost.
+class HalfLifeRule:
+    """What the default rules share: they close a share of a gap in every step.
 
     Parameters
     ----------
     half_life : float
-        Years; 0 at once (free entry holds in every period), inf never.
+        Years in which half of the gap is closed; 0 at once, inf never.
 
     Raises
     ------
@@ -191,79 +191,62 @@ class ProfitEntry:
     """
 
     half_life: float
+    manner: ClassVar[str]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "half_life", _years("ProfitEntry", self.half_life))
+        object.__setattr__(self, "half_life", _years(type(self).__name__, self.half_life))
 
     @property
     def name(self) -> str:
         """Name in files."""
-        return f"entry follows profit ({_speed(self.half_life)})"
+        return f"{self.manner} ({_speed(self.half_life)})"
+
+    def closes(self, period: Period) -> float:
+        """Share of the gap closed in a step."""
+        return share_of_gap(self.half_life, period.years)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfitEntry(HalfLifeRule):
+    """Entry follows profit, (22): measures close a share of the log gap between profit and entry cost.
+
+    Half-life in years: 0 at once (free entry holds in every period), inf never.
+    """
+
+    manner: ClassVar[str] = "entry follows profit"
 
     def next(self, state: State, equilibrium: TemporaryEquilibrium, period: Period) -> tuple[Array, Array]:
         """Measures at the next opening."""
-        share = share_of_gap(self.half_life, period.years)
+        share = self.closes(period)
         return state.A_R * equilibrium.profit_gap_R**share, state.A_L * equilibrium.profit_gap_L**share
 
 
 @dataclass(frozen=True, slots=True)
-class CostPricing:
+class CostPricing(HalfLifeRule):
     """Posted prices follow unit costs, (21), in logs.
 
-    Parameters
-    ----------
-    half_life : float
-        Years; 0 at once (price equals cost in every period), inf never.
-
-    Raises
-    ------
-    InputError
-        If it is not such a number.
+    Half-life in years: 0 at once (price equals cost in every period), inf never.
     """
 
-    half_life: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "half_life", _years("CostPricing", self.half_life))
-
-    @property
-    def name(self) -> str:
-        """Name in files."""
-        return f"prices follow unit costs ({_speed(self.half_life)})"
+    manner: ClassVar[str] = "prices follow unit costs"
 
     def next(self, state: State, equilibrium: TemporaryEquilibrium, period: Period) -> Array:
         """Posted prices at the next opening."""
-        return ref.adjust_log(state.posted_price, equilibrium.unit_cost, share_of_gap(self.half_life, period.years))
+        return ref.adjust_log(state.posted_price, equilibrium.unit_cost, self.closes(period))
 
 
 @dataclass(frozen=True, slots=True)
-class GradualSwitching:
+class GradualSwitching(HalfLifeRule):
     """Trade shares move in levels towards the CES shares at posted prices, (21).
 
-    Parameters
-    ----------
-    half_life : float
-        Years; 0 at once (shares are optimal in every period), inf never.
-
-    Raises
-    ------
-    InputError
-        If it is not such a number.
+    Half-life in years: 0 at once (shares are optimal in every period), inf never.
     """
 
-    half_life: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "half_life", _years("GradualSwitching", self.half_life))
-
-    @property
-    def name(self) -> str:
-        """Name in files."""
-        return f"buyers switch towards CES shares ({_speed(self.half_life)})"
+    manner: ClassVar[str] = "buyers switch towards CES shares"
 
     def next(self, state: State, equilibrium: TemporaryEquilibrium, period: Period) -> Array:
         """Trade shares at the next opening."""
-        share = share_of_gap(self.half_life, period.years)
+        share = self.closes(period)
         return ref.adjust_level(state.trade_share, equilibrium.optimal_trade_share, share)
 
 

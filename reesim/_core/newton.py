@@ -106,9 +106,9 @@ def evaluate(
     log_gain, share_R = ref.value_added(par, relative, np.zeros((N, par.S)))
     free = endogenous and not par.entry_in_final_good
     labour = par.labour0
-    if not endogenous and not par.entry_in_final_good:
+    if not endogenous:
         A_R, A_L = (1.0, 1.0) if log_A is None else (np.exp(log_A[0]), np.exp(log_A[1]))
-        labour = par.labour0 - np.sum(par.research_R0 * A_R + par.research_L0 * A_L, axis=1)
+        labour = par.labour0 - ref.research_labour(par, A_R, A_L)
     sales, own, kept = _solve_sales(par, policy, free, np.exp(log_wage) * labour, share_R, trade_share, final_share)
     va = par.phi_va * sales
     factor = (par.mu - 1.0) / par.mu

@@ -221,7 +221,7 @@ def entry_unit(par: Equations, wage: Array, log_P_C: Array) -> Array:
     return np.exp(log_P_C) if par.entry_in_final_good else wage
 
 
-def research_labour(par: Equations, A_R: Array, A_L: Array) -> Array:
+def research_labour(par: Equations, A_R: Array | float, A_L: Array | float) -> Array:
     """Labour in research, (17); none when entry is paid in the final good."""
     if par.entry_in_final_good:
         return np.zeros(par.N)
@@ -276,9 +276,7 @@ def open_period(par: Equations, state: Equations, at_once: Equations) -> Equatio
             period.trade_share = optimal_trade_share(par, period.log_p)
         period.log_P = price_index_at_shares(par, period.log_p, period.trade_share)
         period.log_P_C, period.final_share = final_price_and_share(par, period.log_P)
-    period.labour = par.labour0
-    if not at_once.entry and not par.entry_in_final_good:
-        period.labour = par.labour0 - np.sum(par.research_R0 * state.A_R + par.research_L0 * state.A_L, axis=1)
+    period.labour = par.labour0 - (0.0 if at_once.entry else research_labour(par, state.A_R, state.A_L))
     return period
 
 

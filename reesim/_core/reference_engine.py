@@ -200,7 +200,7 @@ def static_map(par: Equations, policy: Equations, endogenous: bool, x: Array) ->
     in_good = par.entry_in_final_good
     tech = static_technology(par, endogenous, log_wage, log_ree, log_y, log_P_C if in_good else log_wage)
     free = endogenous and not in_good
-    labour = par.labour0 if free or in_good else par.labour0 - np.sum(par.research_R0 + par.research_L0, axis=1)
+    labour = par.labour0 - (0.0 if endogenous else ref.research_labour(par, 1.0, 1.0))
     sales, factor = np.exp(log_y) * par.revenue0, (par.mu - 1.0) / par.mu
     va = par.phi_va * sales
     value = factor * np.sum(tech.share_R * va, axis=1)

@@ -28,8 +28,6 @@ from reesim.labels import Labels
 
 REGIONS = "wiod_regions_5"
 SECTORS = "wiod_sectors_14"
-REGIONS_ALL = "wiod_regions_41"
-SECTORS_ALL = "wiod_sectors_35"
 
 LICENCE = "free of charge, to be cited as Timmer, Dietzenbacher, Los, Stehrer and de Vries (2015)"
 FINAL_CATEGORIES = 5

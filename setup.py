@@ -7,6 +7,7 @@ suite passes on all builds.
 
 import os
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -14,7 +15,7 @@ DEBUG = os.environ.get("REESIM_DEBUG", "") not in ("", "0")
 SANITIZE = (
     ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"] if os.environ.get("REESIM_SANITIZE") else []
 )
-EXTENSIONS = ("blocks", "market", "temporary", "broyden", "certificate", "stepper", "static")
+EXTENSIONS = ("blocks", "vector", "trade", "market", "temporary", "broyden", "certificate", "stepper", "static")
 DIRECTIVES = {
     "language_level": 3,
     "binding": True,
@@ -35,6 +36,8 @@ setup(
             Extension(
                 f"reesim._core.{name}",
                 [f"reesim/_core/{name}.pyx"],
+                include_dirs=[numpy.get_include()],
+                define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
                 extra_compile_args=COMPILE,
                 extra_link_args=SANITIZE,
             )

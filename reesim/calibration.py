@@ -14,8 +14,10 @@ from reesim.errors import CalibrationError
 from reesim.labels import Labels
 
 if TYPE_CHECKING:
+    from reesim.data.composite import TradeTable
     from reesim.data.tables import WorldTable
     from reesim.scenario import Scenario
+    from reesim.scenario.checking import World
 
 Array = npt.NDArray[np.float64]
 
@@ -36,14 +38,14 @@ class Calibration:
         Year of the flows.
     regions, sectors : Labels
         Labels of the axes; N regions, S sectors.
-    exporter : str
-        Code of the region whose mines supply the world.
+    exporter : str or None
+        Code of the region whose mines supply the world; None if nobody uses rare earths.
     trade_jis : (N, N, S) ndarray
-        Flow of s from j to i; its sums over i are sales, so markets clear to the last digit.
+        Flow of s from j to i at producer prices; its sums over i are sales, so markets clear to the last digit.
     materials_iks : (N, S, S) ndarray
-        Spending of sector k of region i on composite s.
+        Spending of sector k of region i on composite s, at user prices.
     final_is : (N, S) ndarray
-        Final demand.
+        Final demand, at user prices.
     ree_share_is : (N, S) ndarray
         Share of the R bundle in value added, (23).
     sigma_s, epsilon_s, gamma_s : (S,) ndarray
@@ -54,10 +56,17 @@ class Calibration:
         Export tax of the baseline year, whose revenue is part of the accounts.
     baseline_exports_tonnes : float
         What baseline foreign use stands for.
+    tariff_jis, export_tax_jis : (N, N, S) ndarray, optional
+        Ad-valorem rates of the baseline, zero by default: tariffs paid to i on the delivered value, taxes on exports paid
+        to j on the producer's.
+    ree_elasticity_i : (N,) ndarray, optional
+        Elasticity of the supply of rare earths from mines owned in i, (15); zero by default.
     entry_cost : {"labour", "final_good"}
         Unit W of (7).
     deficit : {"world_labour_share", "own_income_share", "removed"}
         Closure of (16).
+    signed : bool
+        Whether negative materials and final demand are allowed, because the table was told to keep them.
     choices : mapping of str to str
         What was chosen, in words, for every result to repeat.
     """
@@ -65,7 +74,7 @@ class Calibration:
     year: int
     regions: Labels
     sectors: Labels
-    exporter: str
+    exporter: str | None
     trade_jis: Array
     materials_iks: Array
     final_is: Array
@@ -78,18 +87,24 @@ class Calibration:
     theta: float
     baseline_tax: float = 0.0
     baseline_exports_tonnes: float = 43_900.0
+    tariff_jis: Array = None  # type: ignore[assignment]  # zeros
+    export_tax_jis: Array = None  # type: ignore[assignment]
+    ree_elasticity_i: Array = None  # type: ignore[assignment]
     entry_cost: str = "labour"
     deficit: str = "world_labour_share"
+    signed: bool = False
     choices: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n, s = len(self.regions), len(self.sectors)
         shapes = {
             "trade_jis": (n, n, s), "materials_iks": (n, s, s), "final_is": (n, s), "ree_share_is": (n, s),
-            "sigma_s": (s,), "epsilon_s": (s,), "gamma_s": (s,),
+            "sigma_s": (s,), "epsilon_s": (s,), "gamma_s": (s,), "tariff_jis": (n, n, s), "export_tax_jis": (n, n, s),
+            "ree_elasticity_i": (n,),
         }  # fmt: skip
         for name, shape in shapes.items():
-            array = np.array(getattr(self, name), dtype=np.float64)
+            given = getattr(self, name)
+            array = np.zeros(shape) if given is None else np.array(given, dtype=np.float64)
             if array.shape != shape or not np.isfinite(array).all():
                 raise CalibrationError(f"{name} should be finite with shape {shape}, not {array.shape}")
             array.setflags(write=False)
@@ -97,28 +112,36 @@ class Calibration:
         self._require_accounts()
 
     def _require_accounts(self) -> None:
-        for name in ("trade_jis", "materials_iks", "final_is"):
+        for name in ("trade_jis",) if self.signed else ("trade_jis", "materials_iks", "final_is"):
             if (getattr(self, name) < 0.0).any():
                 raise CalibrationError(f"{name}: {self._cell(name, getattr(self, name).argmin())} is negative")
+        for name in ("tariff_jis", "export_tax_jis"):
+            if not (getattr(self, name) > -1.0).all():
+                raise CalibrationError(f"{name}: {self._cell(name, getattr(self, name).argmin())} is -100 % or less")
         spent = self.materials_iks.sum(axis=1) + self.final_is
         gap = np.abs(self.expenditure_is - spent)
-        if (gap > GOODS_TOLERANCE * np.maximum(spent, 1.0)).any():
+        if (gap > GOODS_TOLERANCE * np.maximum(self.expenditure_is, 1.0)).any():
             raise CalibrationError(
                 f"imports and uses differ by {gap.max():.3g}: {self._cell('final_is', gap.argmax())}"
             )
-        for name, array in (("revenue", self.revenue_is), ("value added", self.value_added_is)):
-            if not (array > 0.0).all():
-                raise CalibrationError(
-                    f"{name} should be positive everywhere: {self._cell('final_is', array.argmin())} has "
-                    f"{array.min():g}. Aggregate that sector or region with a neighbour"
-                )
+        made, added = self.revenue_is > 0.0, self.value_added_is
+        lacking = (made & ~(added > 0.0)) | (~made & (np.abs(self.materials_iks).sum(axis=2) > 0.0))
+        if lacking.any():
+            raise CalibrationError(
+                f"value added should be positive wherever something is sold: {self._cell('final_is', lacking.argmax())} has "
+                f"{added.flat[lacking.argmax()]:g}. Aggregate that sector or region with a neighbour"
+            )
+        if not made.any(axis=1).all():
+            raise CalibrationError(f"region {self.regions.codes[int((~made.any(axis=1)).argmax())]} sells nothing")
         if not ((self.ree_share_is >= 0.0) & (self.ree_share_is < 1.0)).all():
             raise CalibrationError("shares of rare earths in value added should lie in [0, 1)")
+        if self.exporter is None and self.ree_share_is.any():
+            raise CalibrationError("sectors use rare earths, and no region supplies them: name an exporter")
 
     def _cell(self, name: str, flat: np.integer) -> str:
         cell = np.unravel_index(int(flat), getattr(self, name).shape)
         labels = [self.regions.codes[cell[0]], self.sectors.codes[cell[-1]]]
-        if name == "trade_jis":
+        if name in ("trade_jis", "tariff_jis", "export_tax_jis"):
             labels.insert(1, self.regions.codes[cell[1]])
         elif name == "materials_iks":
             labels.insert(1, self.sectors.codes[cell[1]])
@@ -126,8 +149,8 @@ class Calibration:
 
     @property
     def supplier(self) -> int:
-        """Position of the exporter of rare earths."""
-        return self.regions.index(self.exporter)
+        """Position of the exporter of rare earths; 0 where there is none, and nothing to sell."""
+        return 0 if self.exporter is None else self.regions.index(self.exporter)
 
     @property
     def revenue_is(self) -> Array:
@@ -137,9 +160,22 @@ class Calibration:
 
     @property
     def expenditure_is(self) -> Array:
-        """Spending on each composite, (N, S), (13)."""
-        total: Array = self.trade_jis.sum(axis=0)
+        """Spending on each composite at user prices, (N, S), (13)."""
+        total: Array = self.spending_jis.sum(axis=0)
         return total
+
+    @property
+    def spending_jis(self) -> Array:
+        """What i spends on s from j, taxes included, (N, N, S)."""
+        spent: Array = self.trade_jis * (1.0 + self.tariff_jis) * (1.0 + self.export_tax_jis)
+        return spent
+
+    @property
+    def goods_taxes_i(self) -> Array:
+        """Revenue from tariffs and taxes on exports of goods, (N,), (16)."""
+        delivered = self.trade_jis * (1.0 + self.export_tax_jis)
+        taxes: Array = (self.tariff_jis * delivered).sum(axis=(0, 2)) + (self.export_tax_jis * self.trade_jis).sum(axis=(1, 2))
+        return taxes
 
     @property
     def value_added_is(self) -> Array:
@@ -152,6 +188,13 @@ class Calibration:
         """Rare earths used, at user prices, (N,), (15)."""
         value: Array = (self.mu - 1.0) / self.mu * (self.ree_share_is * self.value_added_is).sum(axis=1)
         return value
+
+    @property
+    def baseline_supply_tonnes(self) -> float:
+        """The world's baseline supply in the tonnes that baseline exports are counted in; 0 if nobody abroad uses any."""
+        use = self.ree_value_i / self.tax_factor_i
+        abroad = float(use.sum() - use[self.supplier])
+        return self.baseline_exports_tonnes * float(use.sum()) / abroad if abroad > 0.0 else 0.0
 
     @property
     def tax_factor_i(self) -> Array:
@@ -174,8 +217,8 @@ class Calibration:
 
     @property
     def own_income_i(self) -> Array:
-        """Final demand before the deficit, (N,): value added less rare earths bought abroad plus those sold, (16)."""
-        income: Array = self.value_added_is.sum(axis=1) - self.ree_value_i
+        """Final demand before the deficit, (N,): value added, taxes on goods, rare earths sold less those bought, (16)."""
+        income: Array = self.value_added_is.sum(axis=1) + self.goods_taxes_i - self.ree_value_i
         income[self.supplier] += self.ree_value_i.sum()
         return income
 
@@ -227,53 +270,73 @@ def accounts_share(pattern_is: Array, value_added_is: Array, mu: float, value_i:
     return pattern_is * (value_i / use)[:, None]
 
 
-def calibrate(scenario: Scenario, table: WorldTable | None = None) -> Calibration:
-    """Calibrate the baseline that a scenario asks for (before deficits are removed, which needs a solver).
+def calibrate(scenario: Scenario, table: WorldTable | TradeTable | None = None) -> Calibration:
+    """Calibrate the baseline that a scenario asks for (before anything is solved again: see `equilibrium.baseline`).
 
     Parameters
     ----------
     scenario : Scenario
-        Its ``calibration``, ``parameters``, ``entry_cost`` and ``deficit`` are read.
-    table : WorldTable, optional
-        By default the embedded table of 2009.
+        Its ``calibration``, ``parameters``, ``technology``, ``entry_cost`` and ``deficit`` are read.
+    table : WorldTable or TradeTable, optional
+        By default the one that the scenario names.
 
     Raises
     ------
     CalibrationError
-        If the table and the parameters do not give a balanced baseline.
+        If the table is not the one that the scenario speaks of, or it and the parameters do not give a balanced baseline.
     """
     from reesim.data import tables
 
-    table = table or tables.embedded()
-    parameters, block = scenario.parameters, scenario.calibration
-    elasticities = tables.load_elasticities().set_index("sector")
-    codes = table.sectors.codes
-    epsilon = np.array([parameters.epsilon.get(code, elasticities["epsilon"][code]) for code in codes], dtype=float)
-    gamma = np.array([parameters.gamma.get(code, elasticities["gamma"][code]) for code in codes], dtype=float)
-    pattern = np.broadcast_to(bundle_share(gamma, epsilon), (len(table.regions), len(codes)))
-    choices = {
-        "table": f"{table.source}, {table.year}",
-        "rare-earth shares": "deck: (23) at a relative price of one everywhere",
+    composite = tables.composite(scenario.table_path if table is None else table).balanced()
+    world, block, elasticities = scenario.world, scenario.calibration, scenario.elasticities()
+    if (composite.regions.codes, composite.sectors.codes) != (world.regions.codes, world.sectors.codes):
+        raise CalibrationError(
+            f"the scenario speaks of {_size(world)}, and the table has {_size(composite)} or others: "
+            "name the table in calibration.table"
+        )
+    epsilon, gamma = np.array(elasticities.epsilon_s), np.array(elasticities.gamma_s)
+    mu = min(elasticities.mu, LARGEST_MU)
+    pattern = np.where(composite.output_js > 0.0, bundle_share(gamma, epsilon), 0.0)
+    choices = _choices(scenario, composite)
+    if block.ree_shares == "accounts" and world.exporter is not None:
+        accounts = tables.load_rare_earth_accounts().set_index("key")["value"]
+        split = np.array([accounts[f"use_share.{code}"] for code in composite.regions.codes], dtype=float)
+        value = float(accounts["market_value"]) * split / split.sum()
+        pattern = accounts_share(pattern, composite.value_added_is, mu, value)
+    return Calibration(
+        year=composite.year, regions=composite.regions, sectors=composite.sectors, exporter=world.exporter,
+        trade_jis=composite.trade_jis, materials_iks=composite.materials_iks, final_is=composite.final_is,
+        ree_share_is=pattern, sigma_s=np.array(elasticities.sigma_s), epsilon_s=epsilon, gamma_s=gamma,
+        rho=elasticities.rho, mu=mu, theta=elasticities.theta,
+        baseline_tax=block.baseline_tax, baseline_exports_tonnes=block.baseline_exports_tonnes,
+        tariff_jis=composite.tariff_jis, ree_elasticity_i=np.array(elasticities.ree_supply_i),
+        entry_cost=scenario.entry_cost, deficit=scenario.deficit, signed=composite.keeps_negatives, choices=choices,
+    )  # fmt: skip
+
+
+def _size(labels: World | TradeTable) -> str:
+    return f"{len(labels.regions)} regions x {len(labels.sectors)} sectors"
+
+
+def _choices(scenario: Scenario, table: TradeTable) -> dict[str, str]:
+    """What every result repeats."""
+    shares = {
+        "deck": "deck: (23) at a relative price of one everywhere",
+        "accounts": "accounts: (23) scaled by region to observed use [ours; regional split unverified]",
+        "none": "none",
+    }
+    choices = {"table": f"{table.source}, {table.year}"}
+    if table.treatments:
+        choices["treatments"] = "; ".join(table.treatments)
+    rare = scenario.world.exporter is not None
+    choices["rare-earth shares"] = shares[scenario.calibration.ree_shares] if rare else "none: no sector uses rare earths"
+    choices["deficits"] = scenario.deficit.replace("_", " ")
+    if scenario.technology == "none":
+        return choices
+    return choices | {
         "entry cost": f"paid in {'labour' if scenario.entry_cost == 'labour' else 'the final good'} [ours]",
-        "deficits": scenario.deficit.replace("_", " "),
-        "delta": f"{parameters.delta:g} [ours: the deck gives no value]",
+        "delta": f"{scenario.parameters.delta:g} [ours: the deck gives no value]",
         "adjustment half-lives": "entry {entry:g}, prices {prices:g}, trade {trade:g} years [ours]".format(
             **{name: getattr(scenario.adjustment, name) for name in ("entry", "prices", "trade")}
         ),
     }
-    if block.ree_shares == "accounts":
-        accounts = tables.load_rare_earth_accounts().set_index("key")["value"]
-        split = np.array([accounts[f"use_share.{code}"] for code in table.regions.codes], dtype=float)
-        value = float(accounts["market_value"]) * split / split.sum()
-        pattern = accounts_share(pattern, table.value_added_is, min(parameters.mu, LARGEST_MU), value)
-        choices["rare-earth shares"] = (
-            "accounts: (23) scaled by region to observed use [ours; regional split unverified]"
-        )
-    return Calibration(
-        year=table.year, regions=table.regions, sectors=table.sectors, exporter=scenario.world.exporter,
-        trade_jis=table.trade_jis, materials_iks=table.materials_iks, final_is=table.final_is, ree_share_is=pattern,
-        sigma_s=np.array(parameters.sigma_of(table.sectors)), epsilon_s=epsilon, gamma_s=gamma,
-        rho=parameters.rho, mu=min(parameters.mu, LARGEST_MU), theta=parameters.theta,
-        baseline_tax=block.baseline_tax, baseline_exports_tonnes=block.baseline_exports_tonnes,
-        entry_cost=scenario.entry_cost, deficit=scenario.deficit, choices=choices,
-    )  # fmt: skip

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from reesim import network
-from reesim._core.layout import POLICY, ROW, Layout, Parameters
+from reesim._core.condense import Condensed
+from reesim._core.layout import POLICY, ROW, Layout, Parameters, no_policy
 from reesim.calibration import Calibration
-from reesim.errors import CalibrationError, LabelError
+from reesim.errors import LabelError
 from reesim.labels import Labels
 from reesim.network import Flows
 from reesim.outcomes import Outcomes
@@ -41,6 +43,8 @@ class Economy:
         Lowered from the calibration's graph by default.
     deficits : bool
         Whether regions receive their baseline deficits; without them the baseline is not an equilibrium.
+    clip : bool
+        Whether final demand below zero counts as zero; with it the baseline is not an equilibrium either.
 
     Attributes
     ----------
@@ -48,11 +52,13 @@ class Economy:
         The block of the core.
     """
 
-    def __init__(self, calibration: Calibration, flows: Flows | None = None, *, deficits: bool = True) -> None:
+    def __init__(
+        self, calibration: Calibration, flows: Flows | None = None, *, deficits: bool = True, clip: bool = False
+    ) -> None:
         self.calibration = calibration
-        self.parameters = _parameters(calibration, flows or _lowered(calibration), deficits)
+        self.parameters = _parameters(calibration, flows or _lowered(calibration), deficits, clip)
         self._row = self.baseline_row()
-        self._policy = no_policy(len(calibration.regions))
+        self._policy = no_policy(self.parameters)
         self._residual = 0.0
 
     @classmethod
@@ -116,6 +122,11 @@ class Economy:
         views["expenditure"][...] = cal.expenditure_is
         return row
 
+    @cached_property
+    def condensed(self) -> Condensed | None:
+        """The same economy without sectors that are not traded, for solving it with technology given; None if not exact."""
+        return Condensed.of(self.parameters)
+
     def place(self, row: Array, policy: Array, residual: float) -> None:
         """Put the economy at a solved row; what the objects say follows."""
         self._row, self._policy, self._residual = row, policy, residual
@@ -136,12 +147,13 @@ class Economy:
     def graph(self) -> nx.DiGraph[Any]:
         """Snapshot of the input-output graph with the flows of the moment, built on request."""
         views = Layout(ROW, self.parameters.regions, self.parameters.sectors).views(self._row)
+        policy = Layout(POLICY, self.parameters.regions, self.parameters.sectors).views(self._policy)
         phi = self.parameters.views()["phi"]
         materials = phi * views["spending"][:, :, None]
         cal = self.calibration
         factor = (cal.mu - 1.0) / cal.mu
         flows = Flows(
-            trade_jis=views["trade_share"] * views["expenditure"][None],
+            trade_jis=views["trade_share"] * views["expenditure"][None] / (policy["tariff"] * policy["export_tax"]),
             materials_iks=materials,
             final_is=views["expenditure"] - materials.sum(axis=1),
             ree_is=factor * views["ree_share"] * self.parameters.views()["phi_va"] * views["spending"],
@@ -149,48 +161,45 @@ class Economy:
         return network.build(flows, self.regions, self.sectors, cal.exporter, title=f"World economy, {cal.year}")
 
 
-def no_policy(regions: int) -> Array:
-    """Policy block with nothing in force."""
-    block = np.empty(Layout(POLICY, regions, 1).size)
-    views = Layout(POLICY, regions, 1).views(block)
-    views["tax"][...], views["embargo"][...], views["quota"][...], views["rent_share"][...] = 1.0, np.inf, np.inf, 0.0
-    return block
-
-
 def _lowered(calibration: Calibration) -> Flows:
     n, s = len(calibration.regions), len(calibration.sectors)
     factor = (calibration.mu - 1.0) / calibration.mu
     ree = factor * calibration.ree_share_is * calibration.value_added_is
     flows = Flows(calibration.trade_jis, calibration.materials_iks, calibration.final_is, ree)
-    if n * n * s + n * s * s > GRAPH_LIMIT:
+    if calibration.signed or n * n * s + n * s * s > GRAPH_LIMIT:  # a graph has no edge for a negative flow
         return flows
     graph = network.build(flows, calibration.regions, calibration.sectors, calibration.exporter)
     return network.lower(graph, calibration.regions, calibration.sectors)
 
 
-def _parameters(calibration: Calibration, flows: Flows, deficits: bool) -> Parameters:
-    """Shares and baseline values of the core from the lowered flows."""
-    revenue = flows.trade_jis.sum(axis=1)
-    expenditure = flows.trade_jis.sum(axis=0)
-    if not (expenditure > 0.0).all():
-        raise CalibrationError("a region buys nothing of a sector: aggregate that sector with a neighbour")
-    materials = flows.materials_iks.sum(axis=2)
-    added = revenue - materials
-    final = flows.final_is.sum(axis=1)
-    share = calibration.ree_share_is
-    mu = calibration.mu
+def _parameters(calibration: Calibration, flows: Flows, deficits: bool, clip: bool) -> Parameters:
+    """Shares and baseline values of the core from the lowered flows.
+
+    What is not made has a share of value added of one, so that it has a price, and what nobody buys is priced at home.
+    """
+    n, mu, share = len(calibration.regions), calibration.mu, calibration.ree_share_is
+    revenue, expenditure = flows.trade_jis.sum(axis=1), calibration.expenditure_is
+    bought, made = expenditure > 0.0, revenue > 0.0
+    final = np.maximum(flows.final_is, 0.0) if clip else flows.final_is
+    added = revenue - flows.materials_iks.sum(axis=2)
+    at_home = np.broadcast_to(np.eye(n)[:, :, None], flows.trade_jis.shape)
+    spent = np.where(bought[None], calibration.spending_jis, at_home)
+    output = np.where(made, revenue, 1.0)
     tax, use = calibration.tax_factor_i, calibration.ree_value_i / calibration.tax_factor_i
-    supply = np.zeros(len(calibration.regions))
+    supply = np.zeros(n)
     supply[calibration.supplier] = use.sum()
-    deficit = calibration.deficit_i if deficits else np.zeros(len(calibration.regions))
+    deficit = calibration.deficit_i if deficits else np.zeros(n)
     return Parameters.build(
         {
-            "trade_share0": flows.trade_jis / expenditure[None],
-            "phi_va": added / revenue,
-            "phi": flows.materials_iks / revenue[:, :, None],
-            "alpha": flows.final_is / final[:, None],
+            "trade_share0": spent / np.where(bought, expenditure, 1.0)[None],
+            "tariff0": 1.0 + calibration.tariff_jis,
+            "export_tax0": 1.0 + calibration.export_tax_jis,
+            "phi_va": np.where(made, added / output, 1.0),
+            "phi": flows.materials_iks / output[:, :, None],
+            "alpha": final / final.sum(axis=1)[:, None],
             "ree_share0": share,
             "revenue0": revenue,
+            "expenditure0": expenditure,
             "research_R0": share * added / mu,
             "research_L0": (1.0 - share) * added / mu,
             "labour0": calibration.labour_income_i,
@@ -198,6 +207,7 @@ def _parameters(calibration: Calibration, flows: Flows, deficits: bool) -> Param
             "deficit_share": deficit / calibration.own_income_i,
             "ree_use0": use,
             "ree_supply": supply,
+            "ree_elasticity": calibration.ree_elasticity_i,
             "tax0": tax,
             "sigma": calibration.sigma_s,
             "epsilon": calibration.epsilon_s,

@@ -13,16 +13,15 @@ import numpy.typing as npt
 
 from reesim import calibration as calibrating
 from reesim._core import newton
-from reesim._core import reference as ref
 from reesim._core.certificate import residual as certify
-from reesim._core.layout import POLICY, ROW, Layout, Parameters
+from reesim._core.layout import ROW, Layout, no_policy
 from reesim._core.reference_engine import NotSolved
 from reesim._core.static import StaticSolver
-from reesim.economy import Economy, no_policy
+from reesim.economy import Economy
 from reesim.errors import CalibrationError, ConvergenceError, InputError
 from reesim.labels import Labels
+from reesim.lowering import lower
 from reesim.outcomes import Outcomes, real_gdp_alert
-from reesim.scenario import policy as instruments
 from reesim.scenario.calendar import Calendar, parse_window
 from reesim.stability import Stability, stability_at
 from reesim.variables import VARIABLES, variable
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from reesim.calibration import Calibration
+    from reesim.data.composite import TradeTable
     from reesim.data.tables import WorldTable
     from reesim.scenario import Scenario
     from reesim.scenario.policy import PolicySchedule
@@ -62,13 +62,13 @@ class Equilibrium:
     Parameters
     ----------
     scenario, date, technology : str
-        Name of the scenario, window whose policy holds, ``"endogenous"`` or ``"fixed"``.
+        Name of the scenario, window whose policy holds, ``"endogenous"``, ``"fixed"`` or ``"none"``.
     regions, sectors : Labels
     values, baseline : mapping of str to ndarray
         Variables by name, (*axes), at the equilibrium and at the baseline.
     certificate : Certificate
     stability : Stability or None
-        None for fixed technology, which has no entry.
+        None where there is no entry.
     choices : mapping of str to str
         Choices repeated with every result.
     alerts : tuple of str
@@ -129,18 +129,10 @@ class Equilibrium:
 # --- solving --------------------------------------------------------------------------------------------------------------
 
 
-def policy_rows(schedule: PolicySchedule, parameters: Parameters) -> Array:
-    """Lay a schedule out as policy blocks of the core, (T, policy size)."""
-    layout = Layout(POLICY, parameters.regions, parameters.sectors)
-    block = np.empty((len(schedule), layout.size))
-    views = layout.views(block)
-    views["tax"][...], views["embargo"][...] = schedule.tax_ti, schedule.embargo_ti
-    views["quota"][...], views["rent_share"][...] = schedule.quota_t, schedule.rent_share_t
-    return block
-
-
 def solve_row(economy: Economy, policy: Array, endogenous: bool, *, date: str = "") -> tuple[Array, Certificate]:
     """Solve an economy at one policy block: Anderson's iteration, and Newton's method where that fails.
+
+    Sectors that are not traded are eliminated first where that is exact; the certificate is the whole economy's.
 
     Returns
     -------
@@ -153,17 +145,9 @@ def solve_row(economy: Economy, policy: Array, endogenous: bool, *, date: str = 
         Naming the worst equation, region and sector, and what to try.
     """
     parameters = economy.parameters
-    solver = StaticSolver(parameters, endogenous)
-    x = solver.unknowns if solver.solve(policy) else None
-    why = ""
-    if x is None:
-        par, named = ref.unpack(parameters), ref.name_policy(parameters, policy)
-        try:
-            point, _ = _newton(par, named, endogenous)
-            x = point.unknowns(par)
-        except (NotSolved, np.linalg.LinAlgError) as error:
-            why, x = str(error), solver.unknowns
-    row = solver.row(policy, x) if np.isfinite(x).all() else economy.baseline_row()
+    row, why = _condensed_row(economy, policy) if not endogenous else None, ""
+    if row is None:
+        row, why = _full_row(economy, policy, endogenous)
     residual, equation, i, s = certify(parameters, policy, (endogenous, True, True), row)
     place = (economy.regions.codes[i] if i >= 0 else "", economy.sectors.codes[s] if s >= 0 else "")
     views = Layout(ROW, parameters.regions, parameters.sectors).views(row)
@@ -178,56 +162,79 @@ def solve_row(economy: Economy, policy: Array, endogenous: bool, *, date: str = 
     )  # fmt: skip
 
 
-def _newton(par: ref.Equations, policy: ref.Equations, endogenous: bool) -> tuple[newton.Point, int]:
-    """Newton's method from the baseline; if that fails, along a path on which the policy tightens by degrees."""
-    z = np.zeros(par.N * par.S + 2 * par.N)
+def _full_row(economy: Economy, policy: Array, endogenous: bool) -> tuple[Array, str]:
+    """Row of the economy as it is, and why it is none, if it is none."""
+    solver, why = StaticSolver(economy.parameters, endogenous), ""
+    if solver.solve(policy):
+        return solver.found, why
     try:
-        return newton.solve(par, policy, endogenous, z)
-    except NotSolved:
-        pass
-    for degree in np.linspace(0.1, 1.0, 10):
-        part = ref.Equations(
-            tax=policy.tax**degree, rent_share=policy.rent_share,
-            quota=policy.quota if np.isinf(policy.quota) else policy.quota**degree,
-            embargo=np.where(np.isinf(policy.embargo), np.inf, policy.embargo**degree),
-        )  # fmt: skip
-        point, steps = newton.solve(par, part, endogenous, z)
-        z = np.concatenate([point.log_c.ravel(), point.log_wage, point.log_ree])
-    return point, steps
+        x, _ = newton.solve_by_degrees(solver, policy)
+    except (NotSolved, np.linalg.LinAlgError) as error:
+        why, x = str(error), solver.unknowns
+    return solver.row(policy, x) if np.isfinite(x).all() else economy.baseline_row(), why
+
+
+def _condensed_row(economy: Economy, policy: Array) -> Array | None:
+    """Row by way of the economy's traded sectors alone; None where that is not exact or did not converge."""
+    condensed = economy.condensed
+    small = None if condensed is None else condensed.policy(policy)
+    if condensed is None or small is None:
+        return None
+    solver = StaticSolver(condensed.parameters, False)
+    return condensed.row(policy, solver.found) if solver.solve(small) else None
 
 
 # --- scenarios ------------------------------------------------------------------------------------------------------------
 
 
-def baseline(scenario: Scenario, table: WorldTable | None = None) -> Economy:
-    """Return the economy of a scenario at its baseline, deficits removed first if the scenario says so.
+def baseline(scenario: Scenario, table: WorldTable | TradeTable | None = None) -> Economy:
+    """Return the economy of a scenario at its baseline, solved again first if the scenario asks for it.
+
+    That is the case where deficits are removed, and where negative final demand of the table is clipped.
 
     Raises
     ------
     CalibrationError, ConvergenceError
-        If there is no balanced baseline, or removing deficits has no equilibrium.
+        If there is no balanced baseline, or none is found.
     """
     calibration = calibrating.calibrate(scenario, table)
-    if calibration.deficit == "removed":
-        calibration = without_deficits(calibration)
+    clipped = scenario.calibration.negative_final_demand == "clip" and bool((calibration.final_is < 0.0).any())
+    removed = calibration.deficit == "removed"
+    if removed or clipped:
+        calibration = resolved(
+            calibration, deficits=not removed, clip=clipped, endogenous=scenario.technology != "none"
+        )
     return Economy(calibration)
 
 
-def without_deficits(calibration: Calibration) -> Calibration:
-    """Solve the baseline again without deficits, technology endogenous, and make that the baseline, (16)."""
-    economy = Economy(calibration, deficits=False)
-    row, _ = solve_row(economy, no_policy(len(calibration.regions)), True, date="the baseline without deficits")
-    views = Layout(ROW, economy.parameters.regions, economy.parameters.sectors).views(row)
-    trade = views["trade_share"] * views["expenditure"][None]
-    revenue = trade.sum(axis=1)
-    materials = economy.parameters.views()["phi"] * revenue[:, :, None]
+def resolved(
+    calibration: Calibration, *, deficits: bool = True, clip: bool = False, endogenous: bool = True
+) -> Calibration:
+    """Solve the baseline again under other conditions and make the solution the baseline, (16).
+
+    Parameters
+    ----------
+    deficits : bool
+        Whether regions keep their trade deficits, constant values.
+    clip : bool
+        Whether final demand below zero counts as zero, the shares of the rest adding to one.
+    endogenous : bool
+        Technology.
+    """
+    economy = Economy(calibration, deficits=deficits, clip=clip)
+    what = " and ".join(
+        part for part, said in (("without deficits", not deficits), ("with final demand clipped", clip)) if said
+    )
+    row, _ = solve_row(economy, no_policy(economy.parameters), endogenous, date=f"the baseline {what}")
+    views, par = Layout(ROW, economy.parameters.regions, economy.parameters.sectors).views(row), economy.parameters.views()
+    trade = views["trade_share"] * views["expenditure"][None] / (par["tariff0"] * par["export_tax0"])
     changed = calibration.replace(
         trade_jis=trade,
-        materials_iks=materials,
-        final_is=trade.sum(axis=0) - materials.sum(axis=1),
+        materials_iks=(materials := par["phi"] * trade.sum(axis=1)[:, :, None]),
+        final_is=(trade * par["tariff0"] * par["export_tax0"]).sum(axis=0) - materials.sum(axis=1),
         ree_share_is=views["ree_share"],
     )
-    off = np.abs(changed.deficit_i).max() / changed.own_income_i.max()
+    off = 0.0 if deficits else np.abs(changed.deficit_i).max() / changed.own_income_i.max()
     if off > TOLERANCE:
         raise CalibrationError(f"deficits of {off:.1e} of income are left after removing them")
     return changed
@@ -245,8 +252,8 @@ def solve(
     date : date or str, optional
         A partial date means its whole period, policies weighted by days. By default the first period of the scenario's
         calendar in which most instruments are in force.
-    technology : {"endogenous", "fixed"}, optional
-        The scenario's by default.
+    technology : {"endogenous", "fixed", "none"}, optional
+        The scenario's by default; a scenario without research has no other.
     economy : Economy, optional
         The scenario's baseline, when it is at hand.
 
@@ -261,22 +268,20 @@ def solve(
 
     scenario = Scenario.load(scenario) if isinstance(scenario, str) else scenario
     technology = technology or scenario.technology
-    if technology not in ("endogenous", "fixed"):
-        raise InputError(f"no technology {technology!r}: 'endogenous' or 'fixed'")
+    if technology not in ("endogenous", "fixed", "none"):
+        raise InputError(f"no technology {technology!r}: 'endogenous', 'fixed' or 'none'")
+    if (technology == "none") != (scenario.technology == "none"):
+        raise InputError(f"the scenario's technology is {scenario.technology!r}: its baseline has no other kind")
     economy = economy or baseline(scenario)
     first, last = _window(scenario, date)
     label = f"{first}" if first == last else f"{first} to {last}"
-    schedule = instruments.at(
-        scenario.policies, first, last, economy.regions, economy.calibration.exporter,
-        scenario.calibration.baseline_tax, scenario.calibration.baseline_exports_tonnes,
-    )  # fmt: skip
-    policy = policy_rows(schedule, economy.parameters)[0]
+    policy = lower(scenario.schedule_at(first, last), economy)[0][0]
     endogenous = technology == "endogenous"
     row, certificate = solve_row(economy, policy, endogenous, date=label)
     lives = scenario.adjustment
     speeds = (lives.entry, lives.prices, lives.trade)
     stability = stability_at(economy, policy, row, speeds, _fine_step(speeds)) if endogenous else None
-    none = no_policy(len(economy.regions))
+    none = no_policy(economy.parameters)
     before = Outcomes(economy.parameters, economy.calibration, economy.baseline_row()[None], none[None], np.zeros(1))
     after = Outcomes(economy.parameters, economy.calibration, row[None], policy[None], np.array([certificate.residual]))
     alerts = stability.alerts(scenario.parameters.delta) if stability else ()

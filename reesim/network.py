@@ -33,7 +33,7 @@ class Flows:
     Parameters
     ----------
     trade_jis : (N, N, S)
-        From producers to markets.
+        From producers to markets, at producer prices: taxes on the way are not part of it.
     materials_iks : (N, S, S)
         From the market for s in region i to its sector k.
     final_is : (N, S)
@@ -48,7 +48,7 @@ class Flows:
     ree_is: Array
 
 
-def build(flows: Flows, regions: Labels, sectors: Labels, exporter: str, *, title: str = "") -> nx.DiGraph[Any]:
+def build(flows: Flows, regions: Labels, sectors: Labels, exporter: str | None, *, title: str = "") -> nx.DiGraph[Any]:
     """Draw the graph of some flows.
 
     Returns
@@ -61,7 +61,8 @@ def build(flows: Flows, regions: Labels, sectors: Labels, exporter: str, *, titl
 
     graph: nx.DiGraph[Any] = nx.DiGraph(title=title, unit="million USD a year")
     codes, goods = regions.codes, sectors.codes
-    graph.add_node((MINE, exporter), kind="mine", region=exporter)
+    if exporter is not None:
+        graph.add_node((MINE, exporter), kind="mine", region=exporter)
     for region in codes:
         graph.add_node((FINAL, region), kind="final demand", region=region)
         for good in goods:

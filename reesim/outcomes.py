@@ -1,11 +1,14 @@
 """Outcomes, section 5 of the model: what is read off rows of the core, for paths and static equilibria alike.
 
-Every function is vectorised over the leading axis of rows (dates); nothing here iterates over time, regions or sectors.
+Every function is vectorised over the leading axis of rows (dates); nothing here iterates over regions or sectors, and over
+time only by regimes and where memory asks for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +49,28 @@ def real_gdp_alert(doubt_ti: Array, regions: Labels, dates: Sequence[str]) -> tu
     )
 
 
+BATCH = 4_000_000
+"""Trade flows that are looked at together: what memory a long path of a large world takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Goods:
+    """What goods traded between regions amount to at the border, (T, N) or (T, N, S); imports are sums over exporters and goods.
+
+    Values are at the border: what the importer pays before its tariff. The ``_base`` legs are baseline quantities at border
+    prices in force.
+    """
+
+    exports: Array
+    exports_real: Array
+    exports_base: Array
+    imports: Array
+    imports_real: Array
+    imports_base: Array
+    tariffs: Array
+    export_taxes: Array
+
+
 class Outcomes:
     """All variables of the registry at rows of an economy, each computed when first asked for.
 
@@ -55,21 +80,34 @@ class Outcomes:
     calibration : Calibration
         Baseline values.
     rows : (T, row size) ndarray
-    policies : (T, policy size) ndarray
+    policies : (M, policy size) ndarray
+        Policy blocks, each once.
     residual : (T,) ndarray
         Certificates of the rows.
+    regimes : (T,) ndarray of int, optional
+        Position in ``policies`` of what is in force in each row; by default each row has its own block.
     """
 
     def __init__(
-        self, parameters: Parameters, calibration: Calibration, rows: Array, policies: Array, residual: Array
+        self,
+        parameters: Parameters,
+        calibration: Calibration,
+        rows: Array,
+        policies: Array,
+        residual: Array,
+        regimes: npt.NDArray[np.int64] | None = None,
     ) -> None:
         n, s = parameters.regions, parameters.sectors
         self._par = parameters.views()
         self._cal = calibration
         self._row = Layout(ROW, n, s).views(rows)
-        self._policy = Layout(POLICY, n, s).views(policies)
+        self._policies = Layout(POLICY, n, s).views(policies)
+        self._regimes = np.arange(len(rows)) if regimes is None else np.asarray(regimes)
+        if self._regimes.shape != (len(rows),):
+            raise ValueError(f"{len(rows)} rows need as many regimes, not {self._regimes.shape}")
         self._residual = residual
         self._own = np.arange(n)
+        self._abroad = self._own != calibration.supplier
 
     def __getitem__(self, name: str) -> Array:
         """Return a variable of the registry, (T, *axes)."""
@@ -84,14 +122,93 @@ class Outcomes:
         """Return several variables, as copies."""
         return {name: np.array(self[name]) for name in names}
 
+    def _in_force(self, name: str) -> Array:
+        """Policy by row, (T, *axes); not for what has three axes, which is looked at by regime."""
+        value: Array = self._policies[name][self._regimes]
+        return value
+
+    # trade in goods ----------------------------------------------------------------------------------------------------
+
+    def _batches(self) -> Iterator[tuple[slice, int]]:
+        """Rows that follow each other under one regime, few enough to hold their trade flows at once."""
+        size = max(1, BATCH // self._par["trade_share0"].size)
+        ends = np.flatnonzero(np.diff(self._regimes)) + 1
+        for first, last in zip([0, *ends], [*ends, len(self._regimes)], strict=True):
+            for start in range(first, last, size):
+                yield slice(start, min(start + size, last)), int(self._regimes[start])
+
+    @cached_property
+    def _goods(self) -> _Goods:
+        n, s = self._par["alpha"].shape
+        dates = len(self._regimes)
+        found = _Goods(*(np.empty((dates, n, s) if k < 2 else (dates, n)) for k in range(8)))
+        for rows, regime in self._batches():
+            self._add_up_goods(found, rows, regime)
+        return found
+
+    def _add_up_goods(self, found: _Goods, rows: slice, regime: int) -> None:
+        """Fill in the rows of one batch."""
+        own, price = self._own, self._row["posted_price"][rows]
+        tariff, tax, iceberg = (self._policies[name][regime] for name in ("tariff", "export_tax", "iceberg"))
+        delivered = self._row["trade_share"][rows] * self._row["expenditure"][rows, None]
+        if (tariff != 1.0).any() or (tax != 1.0).any():
+            delivered /= tariff
+            found.tariffs[rows] = np.einsum("tjis,jis->ti", delivered, tariff - 1.0)
+            found.export_taxes[rows] = np.einsum("tjis,jis->tj", delivered, 1.0 - 1.0 / tax)
+        else:
+            found.tariffs[rows], found.export_taxes[rows] = 0.0, 0.0
+        delivered[:, own, own] = 0.0
+        found.exports[rows] = delivered.sum(axis=2)
+        found.imports[rows] = delivered.sum(axis=(1, 3))
+        delivered /= price[:, :, None]
+        border = iceberg * (tax / self._par["export_tax0"])  # over the producer's price, baseline 1
+        if (border != 1.0).any():
+            delivered /= border
+        found.exports_real[rows] = delivered.sum(axis=2)
+        found.imports_real[rows] = delivered.sum(axis=(1, 3))
+        base = self._delivered0 * border
+        found.exports_base[rows] = np.einsum("tjs,js->tj", price, base.sum(axis=1))
+        found.imports_base[rows] = np.einsum("tjs,jis->ti", price, base)
+
+    @cached_property
+    def _delivered0(self) -> Array:
+        """Baseline trade between regions at the border, (N, N, S)."""
+        value: Array = self._cal.trade_jis * (1.0 + self._cal.export_tax_jis)
+        value[self._own, self._own] = 0.0
+        return value
+
+    def _exports(self) -> Array:
+        return self._goods.exports
+
+    def _exports_real(self) -> Array:
+        return self._goods.exports_real
+
+    def _tariff_revenue(self) -> Array:
+        return self._goods.tariffs
+
+    def _export_tax_revenue(self) -> Array:
+        return self._goods.export_taxes
+
+    def _policy_tariff(self) -> Array:
+        weight = self._delivered0
+        total = weight.sum(axis=(0, 2))
+        paid = np.einsum("mjis,jis->mi", self._policies["tariff"], weight) - total
+        average: Array = np.divide(paid, total, out=np.zeros_like(paid), where=total > 0.0)
+        return average[self._regimes]
+
     # incomes -----------------------------------------------------------------------------------------------------------
+
+    def _research_units(self, weight_R: Array | float = 1.0, weight_L: Array | float = 1.0) -> Array:
+        """Payments f A to varieties in the unit of entry, (T, N)."""
+        outlay = weight_R * self._par["research_R0"] * self._row["A_R"]
+        units: Array = (outlay + weight_L * self._par["research_L0"] * self._row["A_L"]).sum(axis=2)
+        return units
 
     def _research_spending(self) -> Array:
         """Final good that research buys, (T, N); nothing when entry is paid in labour."""
         if self._cal.entry_cost != "final_good":
             return np.zeros_like(self._row["wage"])
-        outlay = self._par["research_R0"] * self._row["A_R"] + self._par["research_L0"] * self._row["A_L"]
-        return self._row["price_consumption"] * outlay.sum(axis=2)
+        return self._row["price_consumption"] * self._research_units()
 
     def _income(self) -> Array:
         return self._row["final_demand"] - self._research_spending()
@@ -106,16 +223,35 @@ class Outcomes:
     def _welfare_usd(self) -> Array:
         return self._welfare() * self._income0()
 
+    def _subsidy_cost(self) -> Array:
+        """What households pay to producers and to varieties, (T, N)."""
+        output = ((self._in_force("output_subsidy") - 1.0) * self._row["revenue"]).sum(axis=2)
+        entry = self._research_units(self._in_force("entry_subsidy_R"), self._in_force("entry_subsidy_L"))
+        cost: Array = output + self.entry_cost() * entry
+        return cost
+
     def _deficit(self) -> Array:
         if self._cal.deficit != "own_income_share":
             return np.broadcast_to(self._par["deficit0"], self._row["wage"].shape)
-        # final demand = own (1 + d - m), with m the same for all regions: own income sums to final demand
-        share, demand = self._par["deficit_share"], self._row["final_demand"]
-        own = demand / (1.0 + share)
-        for _ in range(60):
-            mean = (share * own).sum(axis=1, keepdims=True) / own.sum(axis=1, keepdims=True)
-            own = demand / (1.0 + share - mean)
-        return demand - own
+        demand = self._row["final_demand"]
+        return demand - demand / (1.0 + self._par["deficit_share"] - self._rebalancing())
+
+    def _rebalancing(self) -> Array:
+        """What is taken off all deficit shares so that deficits add to zero, (T, 1), (16).
+
+        Final demand is own income times 1 + share - m, and adds to the same total. The sum of demand / (1 + share - m) rises
+        and is convex in m up to its first pole, so that Newton's method, kept below the pole, finds the only root.
+        """
+        demand, share = self._row["final_demand"], self._par["deficit_share"]
+        total, pole = demand.sum(axis=1, keepdims=True), 1.0 + share.min()
+        m = np.zeros((len(demand), 1))
+        for _ in range(100):
+            own = demand / (1.0 + share - m)
+            step = (total - own.sum(axis=1, keepdims=True)) / (own / (1.0 + share - m)).sum(axis=1, keepdims=True)
+            m = np.where(m + step < pole, m + step, 0.5 * (m + pole))
+            if (np.abs(step) <= 1e-16).all():
+                break
+        return m
 
     def _gdp(self) -> Array:
         return self._row["final_demand"] - self._deficit()
@@ -137,61 +273,41 @@ class Outcomes:
         return np.where(sound, np.abs(np.log(np.where(sound, paasche / laspeyres, 1.0))), np.inf)
 
     def _gdp_deflators(self) -> tuple[Array, Array]:
-        """Paasche and Laspeyres indices of final absorption plus net exports, (T, N)."""
-        price, quantity, base_price, base_quantity = self._absorption()
-        paasche = (price * quantity).sum(axis=2) / (base_price * quantity).sum(axis=2)
-        laspeyres = (price * base_quantity).sum(axis=2) / (base_price * base_quantity).sum(axis=1)
-        return paasche, laspeyres
-
-    def _absorption(self) -> tuple[Array, Array, Array, Array]:
-        """Prices and quantities (imports negative) of final demand, exports and imports, (T, N, items), now and at baseline."""
-        row, cal, par = self._row, self._cal, self._par
-        dates, n, _ = row["revenue"].shape
-        final = row["expenditure"] - np.einsum("iks,tik->tis", par["phi"], row["spending"])
-        flow, flow0 = row["trade_share"] * row["expenditure"][:, None], np.array(cal.trade_jis)
-        flow[:, self._own, self._own], flow0[self._own, self._own] = 0.0, 0.0
-        producer = np.broadcast_to(row["posted_price"][:, :, None, :], flow.shape)
-        exports, exports0 = (flow / producer).reshape(dates, n, -1), flow0.reshape(n, -1)
-        imports = (flow / producer).transpose(0, 2, 1, 3).reshape(dates, n, -1)
-        imports0 = flow0.transpose(1, 0, 2).reshape(n, -1)
-        fob, sold, bought = self._rare_earth_trade()
-        price = [
-            row["price_index"],
-            producer.reshape(dates, n, -1),
-            producer.transpose(0, 2, 1, 3).reshape(dates, n, -1),
-            fob,
-            fob,
-        ]
-        quantity = [final / row["price_index"], exports, -imports, sold, -bought]
-        base = [cal.final_is, exports0, -imports0, *self._rare_earth_trade_baseline()]
-        one = np.ones((n, sum(part.shape[2] for part in price)))
-        return np.concatenate(price, axis=2), np.concatenate(quantity, axis=2), one, np.concatenate(base, axis=1)
+        """Paasche and Laspeyres indices of final absorption plus net exports at border prices, (T, N)."""
+        row, cal, goods = self._row, self._cal, self._goods
+        price = row["price_index"]
+        final = row["expenditure"] - np.einsum("iks,tik->tis", self._par["phi"], row["spending"])
+        value, real, base = self._rare_earth_balance()
+        value = value + final.sum(axis=2) + goods.exports.sum(axis=2) - goods.imports
+        real = real + (final / price).sum(axis=2) + goods.exports_real.sum(axis=2) - goods.imports_real
+        base = base + (price * cal.final_is).sum(axis=2) + goods.exports_base - goods.imports_base
+        base0 = cal.final_is.sum(axis=1) + self._delivered0.sum(axis=(1, 2)) - self._delivered0.sum(axis=(0, 2))
+        bought = np.where(self._abroad, cal.ree_value_i, 0.0)
+        base0 -= bought
+        base0[cal.supplier] += bought.sum()
+        return value / real, base / base0
 
     def _fob(self) -> Array:
         """FOB price by destination: what the importer pays less any rent it keeps, baseline 1, (T, N)."""
-        kept = (
-            self._policy["rent_share"][:, None]
-            * self._row["ree_wedge_quota"][:, None]
-            * self._row["ree_mine_price"][:, None]
-        )
-        return self._row["ree_price"] - np.where(self._own != self._cal.supplier, kept, 0.0)
+        kept = self._in_force("rent_share") * self._row["ree_wedge_quota"] * self._row["ree_mine_price"]
+        return self._row["ree_price"] - np.where(self._abroad, kept[:, None], 0.0)
 
-    def _rare_earth_trade(self) -> tuple[Array, Array, Array]:
-        """FOB prices, quantities exported and imported by destination, (T, N, N): items are destinations."""
-        use = self._use() * self._par["tax0"]  # at baseline user prices
-        use[:, self._cal.supplier] = 0.0
-        n = use.shape[1]
-        fob = np.broadcast_to(self._fob()[:, None, :], (len(use), n, n))
-        sold = np.zeros((len(use), n, n))
-        sold[:, self._cal.supplier, :] = use
-        return fob, sold, use[:, :, None] * np.eye(n)
-
-    def _rare_earth_trade_baseline(self) -> tuple[Array, Array]:
-        use = np.array(self._cal.ree_value_i)
-        use[self._cal.supplier] = 0.0
-        sold = np.zeros((len(use), len(use)))
-        sold[self._cal.supplier] = use
-        return sold, -np.diag(use)
+    def _rare_earth_balance(self) -> tuple[Array, Array, Array]:
+        """Net exports of rare earths, (T, N): FOB, at baseline user prices, and the baseline's at prices in force."""
+        fob, supplier, cal = self._fob(), self._cal.supplier, self._cal
+        price = self._row["ree_price"]
+        mined = self._mined() * self._par["tax0"]
+        mined[:, self._own, self._own] = 0.0
+        bought = np.where(self._abroad, self._ree_bought() * self._par["tax0"], 0.0)
+        before = np.where(self._abroad, cal.ree_value_i, 0.0)
+        receipts = mined * price[:, None]
+        value = receipts.sum(axis=2) - receipts.sum(axis=1) - fob * bought
+        real = mined.sum(axis=2) - mined.sum(axis=1) - bought
+        base = -fob * before
+        value[:, supplier] += (fob * bought).sum(axis=1)
+        real[:, supplier] += bought.sum(axis=1)
+        base[:, supplier] += (fob * before).sum(axis=1)
+        return value, real, base
 
     # rare earths -------------------------------------------------------------------------------------------------------
 
@@ -207,6 +323,21 @@ class Outcomes:
         """Use at baseline mine prices, (T, N)."""
         return self._ree_value() / (self._par["tax0"] * self._row["ree_price"])
 
+    def _mined(self) -> Array:
+        """Output of mines other than the supplier's by owner and market, at baseline mine prices, (T, N, N), (15)."""
+        capacity = self._in_force("mine_supply")
+        if not capacity.any():
+            return np.zeros_like(capacity)
+        relative = self._row["ree_price"][:, None, :] / self._row["wage"][:, :, None]
+        mined: Array = capacity * self._par["ree_supply"].sum() * relative ** self._par["ree_elasticity"][:, None]
+        return mined
+
+    def _ree_bought(self) -> Array:
+        """What each region takes from the supplier's mines, the supplier too, at baseline mine prices, (T, N), (15)."""
+        use = self._use()
+        mined = self._mined().sum(axis=1)
+        return np.where(mined > 0.0, np.maximum(use - mined, 0.0), use)
+
     def _tonnes(self) -> float:
         """Tonnes a unit of use, from baseline exports; zero when nobody abroad uses any."""
         abroad = float(self._par["ree_use0"].sum() - self._par["ree_use0"][self._cal.supplier])
@@ -215,23 +346,29 @@ class Outcomes:
     def _ree_use(self) -> Array:
         return self._use() * self._tonnes()
 
+    def _ree_imports(self) -> Array:
+        return np.where(self._abroad, self._ree_bought(), 0.0) * self._tonnes()
+
     def _ree_exports(self) -> Array:
-        use = self._ree_use()
-        total: Array = use.sum(axis=1) - use[:, self._cal.supplier]
+        total: Array = self._ree_imports().sum(axis=1)
         return total
+
+    def _ree_mined(self) -> Array:
+        mined: Array = self._mined().sum(axis=2)
+        mined[:, self._cal.supplier] += self._ree_bought().sum(axis=1)
+        return mined * self._tonnes()
 
     def _ree_wedge(self) -> Array:
         return self._row["ree_price"] / self._row["ree_mine_price"][:, None]
 
     def _ree_wedge_tax(self) -> Array:
-        return self._policy["tax"]
+        return self._in_force("tax")
 
     def _wedge_income(self, wedge: Array) -> Array:
-        abroad = self._own != self._cal.supplier
-        return np.where(abroad, self._use() * self._row["ree_mine_price"][:, None] * wedge, 0.0)
+        return np.where(self._abroad, self._ree_bought() * self._row["ree_mine_price"][:, None] * wedge, 0.0)
 
     def _ree_tax_revenue(self) -> Array:
-        return self._wedge_income(self._par["tax0"] * self._policy["tax"] - 1.0)
+        return self._wedge_income(self._par["tax0"] * self._in_force("tax") - 1.0)
 
     def _ree_quota_rent(self) -> Array:
         return self._wedge_income(self._par["tax0"] * self._row["ree_wedge_quota"][:, None])
@@ -255,25 +392,16 @@ class Outcomes:
         """Price of the unit in which entry is paid, W of (7), (T, N)."""
         return self._row["price_consumption"] if self._cal.entry_cost == "final_good" else self._row["wage"]
 
-    def _exports(self) -> Array:
-        flow = self._row["trade_share"] * self._row["expenditure"][:, None]
-        home = self._row["trade_share"][:, self._own, self._own] * self._row["expenditure"]
-        total: Array = flow.sum(axis=2) - home
-        return total
-
-    def _exports_real(self) -> Array:
-        return self._exports() / self._row["posted_price"]
-
     def _revenue_real(self) -> Array:
         return self._row["revenue"] / self._row["posted_price"]
 
     # certificates and policy -------------------------------------------------------------------------------------------
 
     def _policy_tax(self) -> Array:
-        return self._policy["tax"]
+        return self._in_force("tax")
 
     def _limit(self, name: str) -> Array:
-        limit = self._policy[name]
+        limit = self._in_force(name)
         return np.where(np.isinf(limit), np.nan, limit)
 
     def _policy_quota(self) -> Array:
@@ -283,4 +411,7 @@ class Outcomes:
         return self._limit("embargo")
 
     def _policy_rent_share(self) -> Array:
-        return self._policy["rent_share"]
+        return self._in_force("rent_share")
+
+    def _labour(self) -> Array:
+        return self._in_force("labour")

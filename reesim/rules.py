@@ -63,7 +63,7 @@ class Period:
     substep: int
 
 
-_WORKED_OUT = ("policy", "entry_cost", "profit_gap_R", "profit_gap_L", "optimal_trade_share")
+_WORKED_OUT = ("policy", "entry_cost", "profit_gap_R", "profit_gap_L", "optimal_trade_share", "supply_price")
 """What a temporary equilibrium tells beside the arrays of its row."""
 
 
@@ -71,7 +71,7 @@ class TemporaryEquilibrium:
     """The temporary equilibrium that a rule sees: every array of the core's row by name, and what entry and pricing look at."""
 
     def __init__(self, parameters: Parameters, row: Array, policy: Array) -> None:
-        self._par = ref.unpack(parameters)
+        self._par, self._named = ref.unpack(parameters), ref.name_policy(parameters, policy)
         self._views = Layout(ROW, parameters.regions, parameters.sectors).views(row)
         self.policy: Mapping[str, Array] = Layout(POLICY, parameters.regions, parameters.sectors).views(policy)
 
@@ -102,7 +102,7 @@ class TemporaryEquilibrium:
 
     @cached_property
     def _free_entry(self) -> tuple[Array, Array]:
-        return ref.free_entry(self._par, self._views["ree_share"], self._views["spending"], self.entry_cost)
+        return ref.free_entry(self._par, self._named, self._views["ree_share"], self._views["spending"], self.entry_cost)
 
     @property
     def profit_gap_R(self) -> Array:
@@ -118,8 +118,14 @@ class TemporaryEquilibrium:
 
     @property
     def optimal_trade_share(self) -> Array:
-        """CES shares at the posted prices, (N, N, S), (11)."""
-        return ref.optimal_trade_share(self._par, np.log(self._views["posted_price"]))
+        """CES shares at the posted prices and current trade costs, (N, N, S), (11)."""
+        costs = ref.trade_costs(self._par, self._named)
+        return ref.optimal_trade_share(self._par, costs, np.log(self._views["posted_price"]))
+
+    @property
+    def supply_price(self) -> Array:
+        """Price at which producers break even, (N, S): unit cost less the subsidy that comes on top of the price, (10)."""
+        return np.exp(ref.supply_price(self._named, np.log(self._views["unit_cost"])))
 
 
 @runtime_checkable
@@ -223,7 +229,7 @@ class ProfitEntry(HalfLifeRule):
 
 @dataclass(frozen=True, slots=True)
 class CostPricing(HalfLifeRule):
-    """Posted prices follow unit costs, (21), in logs.
+    """Posted prices follow unit costs less subsidies, (21), in logs.
 
     Half-life in years: 0 at once (price equals cost in every period), inf never.
     """
@@ -232,7 +238,7 @@ class CostPricing(HalfLifeRule):
 
     def next(self, state: State, equilibrium: TemporaryEquilibrium, period: Period) -> Array:
         """Posted prices at the next opening."""
-        return ref.adjust_log(state.posted_price, equilibrium.unit_cost, self.closes(period))
+        return ref.adjust_log(state.posted_price, equilibrium.supply_price, self.closes(period))
 
 
 @dataclass(frozen=True, slots=True)

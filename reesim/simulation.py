@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reesim._core.layout import ROW, STATE, Layout
+from reesim._core.layout import ROW, STATE, Layout, no_policy
 from reesim._core.stepper import Stepper
-from reesim.economy import no_policy
-from reesim.equilibrium import TOLERANCE, baseline, policy_rows
+from reesim.equilibrium import TOLERANCE, baseline
 from reesim.errors import ConvergenceError, InputError, LabelError
+from reesim.lowering import lower
 from reesim.outcomes import Outcomes, real_gdp_alert
 from reesim.results.path import Path
 from reesim.results.provenance import Provenance
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from reesim.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.int64]
 
 CHUNK = 256
 """Periods recorded whole before variables are picked out of them: bounds memory when a path keeps few variables."""
@@ -99,7 +100,7 @@ class Simulation:
         if not isinstance(self.scenario, Scenario):
             raise InputError(f"a simulation needs a Scenario, a bundled name or a path, not {type(scenario).__name__}")
         lives = self.scenario.adjustment
-        fixed = self.scenario.technology == "fixed"
+        fixed = self.scenario.technology != "endogenous"
         self.rules: dict[str, Any] = {
             "entry": ProfitEntry(math.inf if fixed else lives.entry) if entry is None else entry,
             "pricing": CostPricing(lives.prices) if pricing is None else pricing,
@@ -109,7 +110,7 @@ class Simulation:
             checked_rule(place, rule)
         self.calendar = Calendar.for_scenario(self.scenario)
         self.economy = baseline(self.scenario, table) if economy is None else copy.copy(economy)
-        self._policies = policy_rows(self.scenario.schedule(self.calendar), self.economy.parameters)
+        self._policies, self._regimes = lower(self.scenario.schedule(self.calendar), self.economy)
         self.variables = _kept_variables(self.scenario)
         self._check_size()
         self.substeps = self._choose_substeps()
@@ -230,13 +231,15 @@ class Simulation:
         placed = copy.copy(self.economy)
         try:
             for first in range(self._done, self._done + n, CHUNK):
-                policies = self._policies[first : min(first + CHUNK, before[1] + n)]
-                rows, residuals = self._run_compiled(policies) if compiled else self._run_rules(policies)
-                outcomes = Outcomes(self.economy.parameters, self.economy.calibration, rows, policies, residuals)
+                regimes = self._regimes[first : min(first + CHUNK, before[1] + n)]
+                rows, residuals = self._run_compiled(regimes) if compiled else self._run_rules(regimes)
+                outcomes = Outcomes(
+                    self.economy.parameters, self.economy.calibration, rows, self._policies, residuals, regimes
+                )
                 self._records.append(outcomes.collect(self.variables))
                 if "real_gdp" in self.variables:
                     self._doubts.append(outcomes.real_gdp_doubt())
-                self.economy.place(rows[-1].copy(), policies[-1], float(residuals[-1]))
+                self.economy.place(rows[-1].copy(), self._policies[regimes[-1]], float(residuals[-1]))
                 self._done += len(rows)
         except BaseException:
             self._stepper.restore(before[0])
@@ -252,11 +255,11 @@ class Simulation:
         shares = [share_of_gap(rule.half_life, years) if _compiled(rule) else 0.0 for rule in self.rules.values()]
         return shares[0], shares[1], shares[2]
 
-    def _run_compiled(self, policies: Array) -> tuple[Array, Array]:
+    def _run_compiled(self, regimes: Positions) -> tuple[Array, Array]:
         size = Layout(ROW, self.economy.parameters.regions, self.economy.parameters.sectors).size
-        rows, residuals = np.empty((len(policies), size)), np.empty(len(policies))
-        done = self._stepper.run(policies, self.substeps, TOLERANCE, rows, residuals)
-        if done < len(policies):
+        rows, residuals = np.empty((len(regimes), size)), np.empty(len(regimes))
+        done = self._stepper.run(self._policies, regimes, self.substeps, TOLERANCE, rows, residuals)
+        if done < len(regimes):
             raise self._failure(self._done + done, *self._stepper.fault[1:])
         return rows, residuals
 
@@ -277,10 +280,10 @@ class Simulation:
 
     # rules of one's own ------------------------------------------------------------------------------------------------
 
-    def _run_rules(self, policies: Array) -> tuple[Array, Array]:
+    def _run_rules(self, regimes: Positions) -> tuple[Array, Array]:
         rows, residuals = [], []
-        for offset, policy in enumerate(policies):
-            index, worst = self._done + offset, 0.0
+        for offset, regime in enumerate(regimes):
+            policy, index, worst = self._policies[regime], self._done + offset, 0.0
             for substep in range(self.substeps):
                 solved = self._stepper.solve(policy)
                 if solved is None or not solved[1] <= TOLERANCE:
@@ -346,7 +349,7 @@ class Simulation:
             rule.half_life if _compiled(rule) else fallback
             for rule, fallback in zip(self.rules.values(), (stated.entry, stated.prices, stated.trade), strict=True)
         )
-        none = no_policy(len(self.economy.regions))
+        none = no_policy(self.economy.parameters)
         row = self.economy.baseline_row()
         return stability_at(self.economy, none, row, (entry, prices, trade), self.calendar.dt / self.substeps)
 
@@ -419,7 +422,7 @@ def _unknown(position: int, regions: int, sectors: int) -> tuple[str, int, int]:
     """Equation, region and sector of an unknown of the temporary equilibrium."""
     cells = regions * sectors
     if position < cells:
-        return "revenue (14)", position // sectors, position % sectors
+        return "expenditure (13)", position // sectors, position % sectors
     if position < cells + 2 * regions:
         at = position - cells
         return ("labour market (17)" if at < regions else "rare-earth market (15)"), at % regions, -1

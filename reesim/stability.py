@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reesim._core import newton
-from reesim._core import reference as ref
-from reesim._core.layout import ROW, STATE, Layout
+from reesim._core.layout import STATE, Layout, no_policy
 from reesim._core.stepper import Stepper
 from reesim.calibration import Calibration
-from reesim.economy import Economy, no_policy
+from reesim.economy import Economy
+from reesim.errors import ConvergenceError
 from reesim.rules import share_of_gap
 
 Array = npt.NDArray[np.float64]
@@ -27,6 +26,13 @@ SEARCH_ABOVE = -0.3
 
 NUDGE = 1e-6
 """Perturbation of a state, against a step solved to 1e-13: derivatives to about seven digits."""
+
+
+WIDE_NUDGE = 1e-4
+"""The same for central differences, whose error is its square: the spectrum to about eight digits."""
+
+DENSE = 400
+"""Measures up to which the whole spectrum is computed; for more, only its largest real part is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +87,57 @@ class Stability:
 
 def abscissa(economy: Economy, policy: Array, row: Array) -> float:
     """Largest real part of the entry dynamics at a row, for a speed of entry of one, prices and trade at once, (22)."""
-    parameters = economy.parameters
-    par, named = ref.unpack(parameters), ref.name_policy(parameters, policy)
-    views = ref.Equations(**Layout(ROW, parameters.regions, parameters.sectors).views(row))
-    return float(np.linalg.eigvals(newton.entry_dynamics(par, named, views)).real.max())
+    spectrum = entry_dynamics(economy, policy, row)
+    return float(np.linalg.eigvals(spectrum).real.max()) if isinstance(spectrum, np.ndarray) else spectrum
+
+
+def entry_dynamics(economy: Economy, policy: Array, row: Array) -> Array | float:
+    """Jacobian of log(profit / entry cost) with respect to log measures that exist, prices and trade at once, (22).
+
+    Central differences of the step itself.
+
+    Returns
+    -------
+    (m, m) ndarray
+        For up to `DENSE` measures; the largest real part of the spectrum, by Arnoldi's method, for more.
+
+    Raises
+    ------
+    ConvergenceError
+        If a neighbouring period was not solved, or Arnoldi's method found no eigenvalue.
+    """
+    from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
+
+    step, start = _step_map(economy, policy, row, [0.5, 1.0, 1.0])
+    measures = _lagging(economy, [0.5, 1.0, 1.0])
+
+    def derivative(direction: Array) -> Array:
+        sides = []
+        size = max(np.abs(direction).max(), 1e-300)
+        for sign in (WIDE_NUDGE, -WIDE_NUDGE):
+            state = start.copy()
+            state[measures] *= np.exp(sign * direction.ravel() / size)
+            after = step(state)
+            if after is None:
+                raise ConvergenceError(
+                    "stability: no temporary equilibrium beside this one; it lies near an edge. Try a lower delta"
+                )
+            sides.append(2.0 * np.log(after[measures] / state[measures]))  # a step closes half of each gap
+        slope: Array = (sides[0] - sides[1]) * (size / (2.0 * WIDE_NUDGE))
+        return slope
+
+    count = measures.size
+    if count == 0:
+        return -math.inf
+    if count <= DENSE:
+        return np.array([derivative(unit) for unit in np.eye(count)]).T
+    operator = LinearOperator((count, count), matvec=derivative, dtype=np.float64)
+    begin = np.random.default_rng(0).standard_normal(count)
+    try:
+        found = eigs(operator, k=1, which="LR", v0=begin, tol=1e-6, maxiter=200, return_eigenvectors=False)
+    except ArpackError as error:
+        raise ConvergenceError(f"stability: {error}. Solve without it, or aggregate the table") from error
+    return float(found[0].real)
 
 
 def stability_at(
@@ -123,7 +176,7 @@ def delta_star(calibration: Calibration, *, highest: float = 3.0) -> float:
 
     def worst(delta: float) -> float:
         economy = Economy(calibration.replace(theta=delta + spillover))
-        return abscissa(economy, no_policy(len(calibration.regions)), economy.baseline_row())
+        return abscissa(economy, no_policy(economy.parameters), economy.baseline_row())
 
     low, high = -spillover, 0.25
     while worst(high) < 0.0:
@@ -195,6 +248,6 @@ def _lagging(economy: Economy, speeds: list[float]) -> npt.NDArray[np.intp]:
     mask = np.zeros(layout.size, dtype=bool)
     views, par = layout.views(mask), parameters.views()
     entry, price, trade = (0.0 < speed < 1.0 for speed in speeds)
-    views["A_R"][...], views["A_L"][...] = entry & (par["research_R0"] > 0.0), entry
+    views["A_R"][...], views["A_L"][...] = entry & (par["research_R0"] > 0.0), entry & (par["research_L0"] > 0.0)
     views["posted_price"][...], views["trade_share"][...] = price, trade & (par["trade_share0"] > 0.0)
     return np.flatnonzero(mask)

@@ -52,6 +52,12 @@ VARIABLES: dict[str, Variable] = {
         Variable("gdp", "GDP", _REGION, USD, "(16)", "Gross domestic product, nominal"),
         Variable("real_gdp", "GDP/P", _REGION, REAL_USD, "section 5", "Gross domestic product over its Fisher index"),
         Variable("deficit", "D", _REGION, USD, "(16)", "Trade deficit received as a transfer"),
+        Variable("labour", "L", _REGION, HAT, "(17)", "Labour endowment in force"),
+        Variable("tariff_revenue", "T_M", _REGION, USD, "(16)", "Tariff revenue of the importer"),
+        Variable(
+            "export_tax_revenue", "T_X", _REGION, USD, "(16)", "Revenue of the exporter from taxes on exports of goods"
+        ),
+        Variable("subsidy_cost", "S", _REGION, USD, "(16)", "What households pay for subsidies on output and entry"),
         Variable("ree_price", "q", _REGION, HAT, "(15)", "Price of rare earths paid by users"),
         Variable("ree_mine_price", "w_R", (), HAT, "(15)", "Price of rare earths at the supplier's mines"),
         Variable(
@@ -62,7 +68,9 @@ VARIABLES: dict[str, Variable] = {
             "(15)",
             "Use of rare earths (baseline foreign use: see calibration)",
         ),
-        Variable("ree_exports", "sum R", (), "tonnes a year", "(15)", "Exports of rare earths"),
+        Variable("ree_imports", "M", _REGION, "tonnes a year", "(15)", "Imports of rare earths from the exporter"),
+        Variable("ree_exports", "sum M", (), "tonnes a year", "(15)", "Exports of rare earths by the exporter"),
+        Variable("ree_mined", "K", _REGION, "tonnes a year", "(15)", "Output of rare-earth mines owned in the region"),
         Variable("ree_wedge", "tau", _REGION, HAT, "(15)", "User price over mine price, relative to the baseline's"),
         Variable("ree_wedge_tax", "tau_tax", _REGION, HAT, "(15)", "Part of the wedge due to the export tax"),
         Variable("ree_wedge_quota", "tau_quota", (), "added to tau", "(15)", "Part of the wedge due to the quota"),
@@ -81,7 +89,7 @@ VARIABLES: dict[str, Variable] = {
         Variable("price_index", "P", _CELL, HAT, "(11), (20)", "Price of the composite good where it is used"),
         Variable("revenue", "Y", _CELL, USD, "(14)", "Sales of the sector"),
         Variable("revenue_real", "Y/p", _CELL, REAL_USD, "(20)", "Quantity sold by the sector"),
-        Variable("exports", "X", _CELL, USD, "(14)", "Sales of the sector to other regions"),
+        Variable("exports", "X", _CELL, USD, "(14)", "Sales of the sector to other regions at the border"),
         Variable("exports_real", "X/p", _CELL, REAL_USD, "(14)", "Quantity sold by the sector to other regions"),
         Variable("expenditure", "E", _CELL, USD, "(13)", "Spending of the region on the sector's composite"),
         Variable("ree_share", "s_R", _CELL, "share of value added", "(5), (23)", "Cost share of the rare-earth bundle"),
@@ -98,6 +106,14 @@ VARIABLES: dict[str, Variable] = {
         Variable("policy_quota", "Q", (), "share of baseline exports", "(19)", "Export quota in force (missing: none)"),
         Variable(
             "policy_embargo", "", _REGION, "share of baseline imports", "(19)", "Embargo limit in force (missing: none)"
+        ),
+        Variable(
+            "policy_tariff",
+            "t",
+            _REGION,
+            "share of border value",
+            "(19)",
+            "Average tariff in force at baseline weights",
         ),
         Variable("policy_rent_share", "", (), "share", "(19)", "Share of quota rents kept by importers"),
     )

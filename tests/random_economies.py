@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reesim._core import reference as ref
-from reesim._core.layout import PARAMETERS, POLICY, ROW, STATE, Layout, Parameters
+from reesim._core.layout import PARAMETERS, POLICY, ROW, STATE, Layout, Parameters, no_policy
 from reesim._core.stepper import Stepper
 from reesim.calibration import Calibration
 from reesim.economy import Economy
@@ -27,25 +27,48 @@ def labels(kind: str, size: int) -> Labels:
     )
 
 
+def random_shares(rng: np.random.Generator, n: int, s: int) -> np.ndarray:
+    """Shares of exporters in spending, mostly at home, with zeros; in half of the economies a good is not made everywhere."""
+    share = rng.uniform(0.02, 1.0, (n, n, s)) * (rng.random((n, n, s)) < 0.8)
+    for i in range(n):
+        share[i, i] = rng.uniform(1.0, 3.0, s) * n
+    if s > 1 and rng.random() < 0.5:
+        idle, good = int(rng.integers(n)), int(rng.integers(1, s))
+        share[idle, :, good], share[(idle + 1) % n, idle, good] = 0.0, 1.0
+    return share / share.sum(axis=0)
+
+
+def random_rates(rng: np.random.Generator, n: int, s: int, highest: float) -> np.ndarray:
+    """Ad-valorem rates between regions, in two thirds of the economies; none at home."""
+    rates = rng.uniform(0.0, highest, (n, n, s)) * (rng.random((n, n, s)) < 0.7) * (rng.random() < 0.67)
+    rates[np.arange(n), np.arange(n)] = 0.0
+    return rates
+
+
 def random_calibration(rng: np.random.Generator, n: int, s: int, **changes: object) -> Calibration:
-    """Balanced baseline with zeros in trade and demand, epsilon and sigma on either side of and exactly at one.
+    """Balanced baseline with zeros in trade, output and demand, tariffs, epsilon and sigma on either side of and exactly at one.
 
     Gamma is zero in some sectors, never in the first, so that everybody uses rare earths. Variety effects stay well inside
     the region where equilibria are stable.
     """
+    share = random_shares(rng, n, s)
     uses = np.ones((n, s))
     uses[1:, 1:] = rng.random((n - 1, s - 1)) < 0.8  # some goods are not consumed, only used as materials
     wanted = uses * rng.uniform(10.0, 500.0, (n, s)) + 1e-3
     phi = rng.uniform(0.1, 1.0, (n, s, s)) * (rng.random((n, s, s)) < 0.7)
     phi *= rng.uniform(0.2, 0.6, (n, s, 1)) / np.maximum(phi.sum(axis=2, keepdims=True), 1e-9)
-    share = rng.uniform(0.02, 1.0, (n, n, s)) * (rng.random((n, n, s)) < 0.8)
-    for i in range(n):
-        share[i, i] = rng.uniform(1.0, 3.0, s) * n
-    share /= share.sum(axis=0)
-    flow = np.einsum("jis,iks->jsik", share, phi).reshape(n * s, n * s)
-    revenue = np.linalg.solve(np.eye(n * s) - flow, np.einsum("jis,is->js", share, wanted).ravel()).reshape(n, s)
+    phi[~share.any(axis=1)] = 0.0
+    if s > 1 and rng.random() < 0.5:  # nobody buys this, at least not here
+        shunning, good = int(rng.integers(n)), int(rng.integers(1, s))
+        wanted[shunning, good], phi[shunning, :, good] = 0.0, 0.0
+    tariff, export_tax = random_rates(rng, n, s, 0.4), random_rates(rng, n, s, 0.1)
+    net = share / ((1.0 + tariff) * (1.0 + export_tax))
+    flow = np.einsum("jis,iks->jsik", net, phi).reshape(n * s, n * s)
+    revenue = np.linalg.solve(np.eye(n * s) - flow, np.einsum("jis,is->js", net, wanted).ravel()).reshape(n, s)
     materials = phi * revenue[:, :, None]
-    trade = share * (wanted + materials.sum(axis=1))[None]
+    trade = net * (wanted + materials.sum(axis=1))[None]
+    spent = (trade * (1.0 + tariff) * (1.0 + export_tax)).sum(axis=0)
+    final = np.where(wanted > 0.0, spent - materials.sum(axis=1), 0.0)
     gamma = np.where(rng.random(s) < 0.7, 0.01, 0.0)
     gamma[0] = 0.01
     exporter = int(rng.integers(n))
@@ -55,8 +78,8 @@ def random_calibration(rng: np.random.Generator, n: int, s: int, **changes: obje
     )
     fields: dict[str, object] = {
         "year": 2009, "regions": labels("region", n), "sectors": labels("sector", s), "exporter": f"R{exporter}",
-        "trade_jis": trade, "materials_iks": materials, "final_is": trade.sum(axis=0) - materials.sum(axis=1),
-        "ree_share_is": ree_share, "gamma_s": gamma,
+        "trade_jis": trade, "materials_iks": materials, "final_is": final, "tariff_jis": tariff, "export_tax_jis": export_tax,
+        "ree_share_is": ree_share, "gamma_s": gamma, "ree_elasticity_i": rng.choice([0.0, 0.3, 1.0], n),
         "sigma_s": rng.choice([1.0, 1.0 + 1e-4, 0.8, 2.5, 4.0, 6.0], s),
         "epsilon_s": rng.choice([0.6, 0.9, 1.0, 1.0 - 1e-5, 1.3], s),
         "rho": rng.choice([1.0, 0.9999, 1.36, 0.7]), "mu": rng.uniform(5.0, 8.0), "theta": rng.uniform(0.0, 0.2),
@@ -74,29 +97,44 @@ def policy_block(
     quota: float = np.inf,
     embargo: dict[int, float] | None = None,
     rent_share: float = 0.0,
+    **fields: object,
 ) -> np.ndarray:
-    """Policy of one period; the tax is a multiplier on all destinations, or one for each region."""
-    block = np.empty(Layout(POLICY, parameters.regions, parameters.sectors).size)
+    """Policy of one regime; the tax is a multiplier on all destinations, or one for each region, ``fields`` are levels."""
+    block = no_policy(parameters)
     views = Layout(POLICY, parameters.regions, parameters.sectors).views(block)
-    views["tax"][...], views["embargo"][...], views["quota"][...], views["rent_share"][...] = (
-        tax,
-        np.inf,
-        quota,
-        rent_share,
-    )
+    views["tax"][...], views["quota"][...], views["rent_share"][...] = tax, quota, rent_share
     views["tax"][parameters.supplier] = 1.0
     for region, limit in (embargo or {}).items():
         views["embargo"][region] = limit
+    for name, value in fields.items():
+        views[name][...] = value
     return block
 
 
 def random_policy(rng: np.random.Generator, parameters: Parameters) -> np.ndarray:
-    """Taxes by destination and, each half of the times, a quota whose rents are shared and an embargo."""
-    tax = rng.uniform(0.8, 2.5, parameters.regions)
+    """Every instrument at once; limits on rare earths each half of the times, so that they bind alone and together.
+
+    Those on goods and factors move costs by a few per cent: under prices that lag, wages bear all of a larger shock.
+    """
+    n, s = parameters.regions, parameters.sectors
+    tax = rng.uniform(0.8, 2.5, n)
     quota = rng.uniform(0.75, 0.95) if rng.random() < 0.5 else np.inf
-    foreign = [i for i in range(parameters.regions) if i != parameters.supplier]
+    foreign = [i for i in range(n) if i != parameters.supplier]
     embargo = {int(rng.choice(foreign)): rng.uniform(0.4, 0.8)} if rng.random() < 0.5 else {}
-    return policy_block(parameters, tax, quota, embargo, rng.uniform() if np.isfinite(quota) else 0.0)
+    abroad = 1.0 - np.eye(n)[:, :, None]
+    mines = rng.uniform(0.0, 0.05, (n, n)) * (rng.random((n, n)) < 1.0 / n) * (rng.random() < 0.67)
+    mines[:, foreign[0]] *= rng.choice([1.0, 20.0])  # sometimes enough to leave no room for imports
+    par = parameters.views()
+    return policy_block(
+        parameters, tax, quota, embargo, rng.uniform() if np.isfinite(quota) else 0.0,
+        ree_supply=rng.uniform(0.9, 1.2), ree_limit=rng.choice([np.inf, 0.9]), mine_supply=mines,
+        labour=rng.uniform(0.98, 1.02, n), productivity=rng.uniform(0.98, 1.02, (n, s)),
+        output_subsidy=1.0 + rng.uniform(-0.01, 0.02, (n, s)), entry_subsidy_R=rng.uniform(0.0, 0.3, (n, s)),
+        entry_subsidy_L=rng.uniform(0.0, 0.05, (n, s)),
+        tariff=par["tariff0"] * (1.0 + abroad * rng.uniform(-0.02, 0.05, (n, n, s))),
+        export_tax=par["export_tax0"] * (1.0 + abroad * rng.uniform(-0.02, 0.02, (n, n, s))),
+        iceberg=1.0 + abroad * rng.uniform(-0.03, 0.03, (n, n, s)),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +161,11 @@ def solved(economy: Economy, policy: np.ndarray, endogenous: bool = True) -> Sol
 def stepped(
     parameters: Parameters, speeds: tuple[float, float, float], policies: np.ndarray, substeps: int = 1
 ) -> np.ndarray:
-    """Rows of a whole run; it must succeed."""
+    """Rows of a whole run, one policy a period; it must succeed."""
     rows = np.empty((len(policies), Layout(ROW, parameters.regions, parameters.sectors).size))
     stepper = Stepper(parameters, speeds)
-    done = stepper.run(np.ascontiguousarray(policies), substeps, 1e-10, rows, np.empty(len(policies)))
+    regimes = np.arange(len(policies))
+    done = stepper.run(np.ascontiguousarray(policies), regimes, substeps, 1e-10, rows, np.empty(len(policies)))
     assert done == len(policies), stepper.fault
     return rows
 
@@ -144,6 +183,12 @@ def rebuilt(parameters: Parameters, **changes: np.ndarray) -> Parameters:
 def equations(parameters: Parameters, policy: np.ndarray) -> tuple[ref.Equations, ref.Equations]:
     """Parameters and policy as the reference takes them."""
     return ref.unpack(parameters), ref.name_policy(parameters, policy)
+
+
+def twins(parameters: Parameters, policies: np.ndarray) -> list[ref.Equations]:
+    """Policies of a run as the reference takes them: one object a regime."""
+    regimes = {policy.tobytes(): ref.name_policy(parameters, policy) for policy in policies}
+    return [regimes[policy.tobytes()] for policy in policies]
 
 
 STATES = tuple(name for name, _ in STATE)

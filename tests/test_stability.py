@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reesim import Scenario, Simulation, solve
-from reesim.economy import no_policy
+from reesim._core.layout import no_policy
 from reesim.equilibrium import baseline
 from reesim.rules import share_of_gap
 from reesim.stability import transition_half_life
@@ -19,7 +19,7 @@ MONTH = 1.0 / 12.0
 
 def half_life(scenario: Scenario, lives: tuple[float, float, float]) -> float:
     economy = baseline(scenario)
-    return transition_half_life(economy, no_policy(5), economy.baseline_row(), lives, MONTH)
+    return transition_half_life(economy, no_policy(economy.parameters), economy.baseline_row(), lives, MONTH)
 
 
 class TestTransition:

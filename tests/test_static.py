@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from random_economies import equations, named, policy_block, solved, stepped
+from random_economies import named, policy_block, solved, stepped
 
 import reesim
+from reesim import stability
 from reesim._core import newton
+from reesim._core.layout import POLICY, Layout, no_policy
+from reesim._core.reference_engine import NotSolved
 from reesim._core.static import StaticSolver
-from reesim.economy import Economy, no_policy
+from reesim.economy import Economy
 from reesim.equilibrium import TOLERANCE, Equilibrium
 from reesim.errors import ConvergenceError, InputError, LabelError
 from reesim.outcomes import Outcomes
@@ -78,11 +81,25 @@ class TestNewton:
         block = policy_block(p, **policy)
         solver = StaticSolver(p, endogenous)
         assert solver.solve(block)
-        par, policy_named = equations(p, block)
-        point, steps = newton.solve(par, policy_named, endogenous, np.zeros(5 * 14 + 10))
+        x, steps = newton.solve(solver, block, np.zeros_like(solver.unknowns))
         assert steps < 15
         # each stops near 1e-12; scale economies at delta = 0.2 multiply errors by up to a few dozen
-        np.testing.assert_allclose(point.unknowns(par), solver.unknowns, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(x, solver.unknowns, rtol=0, atol=1e-10)
+
+    def test_a_system_too_large_for_it_is_refused(self, deck):
+        solver = StaticSolver(deck.parameters, True)
+        with pytest.raises(NotSolved, match="up to"):
+            newton.solve(solver, no_policy(deck.parameters), np.zeros(newton.LARGEST + 1))
+
+    def test_degrees_lead_from_no_policy_to_the_policy(self, deck):
+        p = deck.parameters
+        block = policy_block(p, tax=2.0, quota=0.6, embargo={2: 0.1}, rent_share=0.5)
+        np.testing.assert_allclose(newton.partial_policy(p, block, 1.0), block, rtol=1e-15)
+        none = Layout(POLICY, 5, 14).views(newton.partial_policy(p, block, 0.0))
+        assert (none["tax"] == 1.0).all()
+        assert none["quota"] == 1.0  # a limit starts where it does not bind
+        assert none["embargo"][2] == 1.0
+        assert np.isinf(none["embargo"][1])
 
 
 class TestStability:
@@ -100,31 +117,21 @@ class TestStability:
         sides = []
         for delta in (edge - 1e-6, edge + 1e-6):
             economy = Economy(deck.calibration.replace(theta=delta + 1 / 5.5))
-            sides.append(abscissa(economy, no_policy(5), economy.baseline_row()))
+            sides.append(abscissa(economy, no_policy(economy.parameters), economy.baseline_row()))
         assert sides[0] < 0.0 < sides[1]
 
-    def test_the_entry_dynamics_are_the_slope_of_a_step(self, deck):
-        """(22) linearised: a small push to one measure changes all profits as the Jacobian says."""
-        p, h = deck.parameters, 1e-4
-        par, policy = equations(p, no_policy(5))
-        row = named(p, deck.baseline_row())
-        jacobian = newton.entry_dynamics(par, policy, type(policy)(**row))
-        exists = np.concatenate([(par.research_R0 > 0.0).ravel(), (par.research_L0 > 0.0).ravel()])
-        place = 14 * 2 + 11  # A_L of transport equipment in Japan
-        column = np.flatnonzero(exists).tolist().index(70 + place)
-        slopes = []
-        from reesim._core.stepper import Stepper
+    def test_arnoldi_finds_what_the_whole_spectrum_shows(self, deck, monkeypatch):
+        """Economies with many measures have the largest real part computed alone."""
+        none = no_policy(deck.parameters)
+        whole = abscissa(deck, none, deck.baseline_row())
+        monkeypatch.setattr(stability, "DENSE", 0)
+        # its own tolerance is 1e-6, and that of differences around 1e-8
+        assert abscissa(deck, none, deck.baseline_row()) == pytest.approx(whole, abs=1e-5)
 
-        for sign in (1.0, -1.0):
-            stepper = Stepper(p, (0.5, 1.0, 1.0))
-            stepper.state[70 + place] *= np.exp(sign * h)
-            before = stepper.state.copy()[:140]
-            assert stepper.solve(no_policy(5)) is not None
-            stepper.follow()
-            slopes.append(2.0 * np.log(stepper.state[:140] / before))  # half of each gap was closed
-        slope = (slopes[0] - slopes[1])[exists] / (2.0 * h)
-        # central differences: h squared, and a solver tolerance of 2e-12 over h
-        np.testing.assert_allclose(jacobian[:, column], slope, rtol=0, atol=1e-6)
+    def test_without_research_nothing_enters(self, deck):
+        """The spectrum is empty, and nothing can be unstable."""
+        still = Economy(deck.calibration.replace(mu=1e15, theta=0.0))
+        assert abscissa(still, no_policy(still.parameters), still.baseline_row()) == pytest.approx(-1.0, abs=1.0)
 
     @pytest.mark.parametrize("delta", [0.4, 0.45, 0.5])
     def test_beyond_the_edge_solutions_exist_and_are_called_unstable(self, tax_scenario, delta):

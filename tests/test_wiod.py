@@ -109,25 +109,35 @@ def test_building_sums_over_the_maps_and_saves(tmp_path, numbers):
     assert tables.load(tmp_path / "out").hash() == table.hash()
 
 
-def identity(raw):
-    labels = [
-        tables.Labels(kind, codes, codes) for kind, codes in (("region", raw.regions), ("sector", raw.industries))
-    ]
-    return [Grouping.identity(one) for one in labels]
+@pytest.fixture
+def sunk(tmp_path, numbers):
+    """A file in which ten thousand are drawn from stock in one cell, and maps that keep every label."""
+    numbers[1][2, 9] -= 10_000.0
+    numbers[2][2] -= 10_000.0
+    for kind, codes in (("regions", REGIONS), ("sectors", INDUSTRIES)):
+        rows = [f"{code},{code},{code}" for code in codes]
+        (tmp_path / f"{kind}.csv").write_text("\n".join(["code_from,code,name", *rows]) + "\n")
+    return write_rdata(tmp_path / "wiot_2009.RData", numbers), tmp_path / "regions.csv", tmp_path / "sectors.csv"
 
 
-def test_a_negative_sum_is_refused_by_name_after_telling_what_was_netted(tmp_path, numbers):
-    flows, final, output = numbers
-    sunk = 10_000.0
-    final[2, 9] -= sunk
-    output[2] -= sunk
-    raw = wiod.read(write_rdata(tmp_path / "wiot_2009.RData", (flows, final, output)), 2009)
+def test_a_negative_sum_is_refused_by_name_after_telling_what_was_netted(tmp_path, sunk):
+    file, *maps = sunk
     with pytest.raises(DataError, match=r"3 negative raw cells.*: 2 cells are negative: flow\[CHN to CHN, c1\] = -"):
-        wiod.aggregate(raw, *identity(raw), command="none")
-    zeroed = wiod.aggregate(raw, *identity(raw), command="none", negatives=wiod.Negatives.ZERO)
-    # Without the negative entries output grows by exactly their sum.
-    assert zeroed.output_js.sum() == output.sum() - final[final < 0.0].sum()
-    assert "3 negative raw cells of final demand set to zero" in zeroed.source
+        wiod.build(file, 2009, tmp_path / "out", *maps)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("how", ["zero", "produce"])
+def test_a_treated_table_is_a_composite_one_that_says_what_was_done(tmp_path, sunk, how):
+    file, *maps = sunk
+    table = wiod.build(file, 2009, tmp_path / "out", *maps, negatives=how)
+    assert table.trade_jis.min() == 0.0
+    assert table.final_is.min() >= 0.0
+    assert table.value_added_is.min() > 0.0
+    assert f"negatives {how}" in " ".join(table.treatments)
+    assert table.command.endswith(f"--sectors sectors.csv --negatives {how}")
+    again = tables.load(tmp_path / "out")
+    assert (again.hash(), again.treatments) == (table.hash(), table.treatments)
 
 
 def test_the_file_of_a_year_is_found_in_a_folder_in_either_form(tmp_path, numbers):
@@ -244,15 +254,25 @@ def test_the_shipped_table_is_rebuilt_to_the_last_bit(tmp_path, raw_folder):
 
 
 @pytest.mark.shared
-def test_the_full_table_is_refused_with_negative_sums_and_adds_up_without(raw_folder):
+def test_what_is_negative_in_the_source(raw_folder):
     raw = wiod.read(raw_folder, 2009)
     assert raw.negatives == 824
     # Fixed capital formation and changes in inventories; never what is consumed or used as material.
     assert (raw.final_jsic < 0.0).sum(axis=(0, 1, 2)).tolist() == [0, 0, 0, 4, 820]
-    by_region, by_sector = identity(raw)
-    with pytest.raises(DataError, match="41 regions x 35 sectors, 824 negative raw cells"):
-        wiod.aggregate(raw, by_region, by_sector, command="none")
-    full = wiod.aggregate(raw, by_region, by_sector, command="none", negatives=wiod.Negatives.ZERO)
-    assert not full.negative_cells()
-    added = -raw.final_jsic[raw.final_jsic < 0.0].sum()
-    assert full.output_js.sum() == tables.embedded().output_js.sum() + added
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("year", "cells"), [(2008, (16, 3)), (2009, (30, 16))])
+def test_the_full_table_is_refused_without_a_treatment_and_built_with_one(tmp_path, raw_folder, year, cells):
+    size = (Path("41"), Path("35"))
+    with pytest.raises(DataError, match=f"41 regions x 35 sectors: {sum(cells)} cells are negative"):
+        wiod.build(raw_folder, year, tmp_path / "none", *size)
+    for how in ("zero", "produce", "shares"):
+        table = wiod.build(raw_folder, year, tmp_path / how, *size, negatives=how)
+        assert (len(table.regions), len(table.sectors)) == (41, 35)
+        told = " ".join(table.treatments)
+        assert f"{cells[0]} cells below zero" in told
+        assert f"{cells[1]} cells below zero" in told
+        assert tables.composite(tmp_path / how).hash() == table.hash()
+        # Accounts close to rounding: a composite sums some eighty numbers.
+        np.testing.assert_allclose(table.uses_is, table.expenditure_is, rtol=1e-13)

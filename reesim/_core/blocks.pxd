@@ -9,11 +9,14 @@ cdef struct Economy:
     bint in_good                # entry is paid in the final good
     bint deficit_follows_income
     const f64* trade_share0     # jis
+    const f64* tariff0          # jis
+    const f64* export_tax0      # jis
     const f64* phi_va           # is
     const f64* phi              # iks
     const f64* alpha            # is
     const f64* ree_share0       # is
     const f64* revenue0         # is
+    const f64* expenditure0     # is
     const f64* research_R0      # is
     const f64* research_L0      # is
     const f64* labour0          # i
@@ -21,6 +24,7 @@ cdef struct Economy:
     const f64* deficit_share    # i
     const f64* ree_use0         # i
     const f64* ree_supply       # i
+    const f64* ree_elasticity   # i
     const f64* tax0             # i
     const f64* sigma            # s
     const f64* epsilon          # s
@@ -32,10 +36,22 @@ cdef struct Economy:
     f64 foreign_use0            # baseline exports of rare earths
 
 cdef struct Policy:
+    const f64* block            # the whole, to tell one regime from another
     const f64* tax              # i
     const f64* embargo          # i
     f64 quota
     f64 rent_share
+    f64 ree_supply
+    f64 ree_limit
+    const f64* mine_supply      # ji
+    const f64* labour           # i
+    const f64* productivity     # is
+    const f64* output_subsidy   # is
+    const f64* entry_subsidy_R  # is
+    const f64* entry_subsidy_L  # is
+    const f64* tariff           # jis
+    const f64* export_tax       # jis
+    const f64* iceberg          # jis
 
 cdef struct Row:
     f64* A_R
@@ -60,7 +76,7 @@ cdef struct Row:
 cdef Economy bind_economy(
     const f64* block, Py_ssize_t N, Py_ssize_t S, Py_ssize_t supplier, bint in_good, bint follows
 ) noexcept nogil
-cdef Policy bind_policy(const f64* block, Py_ssize_t N) noexcept nogil
+cdef Policy bind_policy(const f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil
 cdef Row bind_row(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil
 cdef Py_ssize_t row_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil
-cdef Py_ssize_t policy_size(Py_ssize_t N) noexcept nogil
+cdef Py_ssize_t policy_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil

@@ -1,5 +1,7 @@
 """Bind C structs to the flat blocks described in ``layout.py``."""
 
+import numpy as np
+
 
 cdef Economy bind_economy(
     const f64* block, Py_ssize_t N, Py_ssize_t S, Py_ssize_t supplier, bint in_good, bint follows
@@ -11,6 +13,10 @@ cdef Economy bind_economy(
     e.N, e.S, e.supplier, e.in_good, e.deficit_follows_income = N, S, supplier, in_good, follows
     e.trade_share0 = at
     at += N * cells
+    e.tariff0 = at
+    at += N * cells
+    e.export_tax0 = at
+    at += N * cells
     e.phi_va = at
     at += cells
     e.phi = at
@@ -20,6 +26,8 @@ cdef Economy bind_economy(
     e.ree_share0 = at
     at += cells
     e.revenue0 = at
+    at += cells
+    e.expenditure0 = at
     at += cells
     e.research_R0 = at
     at += cells
@@ -34,6 +42,8 @@ cdef Economy bind_economy(
     e.ree_use0 = at
     at += N
     e.ree_supply = at
+    at += N
+    e.ree_elasticity = at
     at += N
     e.tax0 = at
     at += N
@@ -51,10 +61,20 @@ cdef Economy bind_economy(
     return e
 
 
-cdef Policy bind_policy(const f64* block, Py_ssize_t N) noexcept nogil:
+cdef Policy bind_policy(const f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil:
     cdef Policy p
+    cdef Py_ssize_t cells = N * S
+    cdef const f64* at = block + 2 * N + 4
+    p.block = block
     p.tax, p.embargo = block, block + N
-    p.quota, p.rent_share = block[2 * N], block[2 * N + 1]
+    p.quota, p.rent_share, p.ree_supply, p.ree_limit = block[2 * N], block[2 * N + 1], block[2 * N + 2], block[2 * N + 3]
+    p.mine_supply = at
+    at += N * N
+    p.labour = at
+    at += N
+    p.productivity, p.output_subsidy, p.entry_subsidy_R, p.entry_subsidy_L = at, at + cells, at + 2 * cells, at + 3 * cells
+    at += 4 * cells
+    p.tariff, p.export_tax, p.iceberg = at, at + N * cells, at + 2 * N * cells
     return p
 
 
@@ -104,8 +124,8 @@ cdef Py_ssize_t row_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
     return 5 * N + 2 + (10 + N) * N * S
 
 
-cdef Py_ssize_t policy_size(Py_ssize_t N) noexcept nogil:
-    return 2 * N + 2
+cdef Py_ssize_t policy_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
+    return 3 * N + 4 + N * N + (4 + 3 * N) * N * S
 
 
 def row_offsets(Py_ssize_t regions, Py_ssize_t sectors):
@@ -126,4 +146,17 @@ def row_offsets(Py_ssize_t regions, Py_ssize_t sectors):
 
 def block_sizes(Py_ssize_t regions, Py_ssize_t sectors):
     """Sizes of a row and of a policy block as the compiled core sees them."""
-    return row_size(regions, sectors), policy_size(regions)
+    return row_size(regions, sectors), policy_size(regions, sectors)
+
+
+def policy_offsets(Py_ssize_t regions, Py_ssize_t sectors):
+    """Offsets of the policy's arrays as the compiled core sees them, for the same test."""
+    block = np.arange(policy_size(regions, sectors), dtype=np.float64)
+    cdef f64[::1] view = block
+    cdef Policy p = bind_policy(&view[0], regions, sectors)
+    return {
+        "tax": p.tax[0], "embargo": p.embargo[0], "quota": p.quota, "rent_share": p.rent_share, "ree_supply": p.ree_supply,
+        "ree_limit": p.ree_limit, "mine_supply": p.mine_supply[0], "labour": p.labour[0], "productivity": p.productivity[0],
+        "output_subsidy": p.output_subsidy[0], "entry_subsidy_R": p.entry_subsidy_R[0],
+        "entry_subsidy_L": p.entry_subsidy_L[0], "tariff": p.tariff[0], "export_tax": p.export_tax[0], "iceberg": p.iceberg[0],
+    }  # fmt: skip

@@ -4,9 +4,10 @@ The twin of ``broyden`` and ``regional_correction`` in ``reference_engine``. Wha
 """
 
 from libc.math cimport fabs, fmax, isfinite
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from reesim._core.blocks cimport Economy, Policy, f64
+from reesim._core.sums cimport add_scaled, dot
 from reesim._core.temporary cimport MEMORY, AtOnce, Work, temporary_map, unknowns
 
 cdef enum:
@@ -17,17 +18,14 @@ cdef f64 LONGEST = 0.5  # move of any unknown in one pass: far from the solution
 
 
 cdef void regional_residual(const Economy* e, const Work* w, const f64* residual, f64* out) noexcept nogil:
-    """Residuals of a region's sales, weighted, and of its wage."""
-    cdef Py_ssize_t i, c, S = e.S
+    """Residuals of a region's spending, weighted, and of its wage."""
+    cdef Py_ssize_t i, S = e.S
     for i in range(e.N):
-        out[i] = 0.0
-        for c in range(i * S, (i + 1) * S):
-            out[i] += w.weight[c] * residual[c]
-        out[e.N + i] = residual[e.N * S + i]
+        out[i], out[e.N + i] = dot(S, w.weight + i * S, residual + i * S), residual[e.N * S + i]
 
 
 cdef void add_regional(const Economy* e, bint price_at_once, f64* x, Py_ssize_t direction, f64 amount) noexcept nogil:
-    """Move along one regional direction: all sales of a region, or its wage (and prices with it)."""
+    """Move along one regional direction: all spending of a region, or its wage (and prices with it)."""
     cdef Py_ssize_t c, i = direction % e.N
     if direction < e.N:
         for c in range(i * e.S, (i + 1) * e.S):
@@ -39,30 +37,31 @@ cdef void add_regional(const Economy* e, bint price_at_once, f64* x, Py_ssize_t 
             x[e.N * e.S + 2 * e.N + c] += amount
 
 
-cdef void set_regional_correction(const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* dense) noexcept nogil:
-    """Derivative of the regional residuals along the regional directions at an opened baseline; the caller inverts it."""
+cdef void set_regional_correction(const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* x, f64* dense) noexcept nogil:
+    """Derivative of the regional residuals, one row a regional direction, at an opened baseline; the caller inverts it.
+
+    ``x`` is scratch of as many numbers as there are unknowns. What the solver has learned stays.
+    """
     cdef Py_ssize_t c, d, r, n = unknowns(e.N, e.S, at_once), size = 2 * e.N
     cdef f64 total, step = 1e-6
     for r in range(e.N):
         total = 0.0
         for c in range(r * e.S, (r + 1) * e.S):
-            total += e.revenue0[c]
+            total += e.expenditure0[c]
         for c in range(r * e.S, (r + 1) * e.S):
-            w.weight[c] = e.revenue0[c] / total
-    memset(w.x, 0, n * sizeof(f64))
+            w.weight[c] = e.expenditure0[c] / total
+    memset(x, 0, n * sizeof(f64))
     for c in range(e.N * e.S):
-        w.x[c] = 1.0
-    temporary_map(e, p, at_once, w, w.x, w.x_new)
-    memcpy(w.up, w.x_new, n * sizeof(f64))
+        x[c] = 1.0
+    temporary_map(e, p, at_once, w, x, w.move)
     for d in range(size):
-        add_regional(e, at_once.price, w.x, d, step)
-        temporary_map(e, p, at_once, w, w.x, w.x_new)
-        add_regional(e, at_once.price, w.x, d, -step)
+        add_regional(e, at_once.price, x, d, step)
+        temporary_map(e, p, at_once, w, x, w.x_new)
+        add_regional(e, at_once.price, x, d, -step)
         for c in range(n):
-            w.x_new[c] = (w.x_new[c] - w.up[c]) / step
-        regional_residual(e, w, w.x_new, w.down)
-        for r in range(size):
-            dense[r * size + d] = (1.0 if r == d else 0.0) - w.down[r]
+            w.x_new[c] = (w.move[c] - w.x_new[c]) / step
+        regional_residual(e, w, w.x_new, dense + d * size)
+        dense[d * size + d] += 1.0
 
 
 cdef int solve_temporary(
@@ -75,10 +74,11 @@ cdef int solve_temporary(
     cdef Py_ssize_t n = unknowns(e.N, e.S, at_once), size = 2 * e.N
     cdef Py_ssize_t c, d, f, held = <Py_ssize_t> w.held[0]
     cdef int passes
-    cdef f64 dot, norm, change, longest, shortened = 1.0
+    cdef f64 along, norm, longest, shortened = 1.0
     cdef f64* z = w.x_new
-    cdef f64* regional = w.x
-    cdef f64* factor
+    cdef f64* regional = w.region
+    cdef f64* up
+    cdef f64* down
     for passes in range(1, PASSES + 1):
         temporary_map(e, p, at_once, w, x, z)
         worst[0], where[0] = 0.0, 0
@@ -92,28 +92,17 @@ cdef int solve_temporary(
             return 0
         regional_residual(e, w, z, regional)
         for d in range(size):
-            change = 0.0
-            for c in range(size):
-                change += w.regional[d * size + c] * regional[c]
-            add_regional(e, at_once.price, z, d, change)
+            add_regional(e, at_once.price, z, d, dot(size, w.regional + d * size, regional))
         for f in range(held):
-            dot = 0.0
-            factor = w.down + f * n
-            for c in range(n):
-                dot += factor[c] * z[c]
-            factor = w.up + f * n
-            for c in range(n):
-                z[c] += factor[c] * dot
+            add_scaled(n, dot(n, w.down + f * n, z), w.up + f * n, z)
         if passes > 1:  # the secant of the last move, shortened to a share of `move` or not
-            dot = norm = 0.0
+            up, down = w.up + held * n, w.down + held * n
+            along = dot(n, w.move, z)
+            norm = dot(n, w.move, w.move) - along
             for c in range(n):
-                dot += w.move[c] * z[c]
-                norm += w.move[c] * w.move[c]
-            norm -= dot
-            for c in range(n):
-                w.up[held * n + c] = z[c] - (1.0 - shortened) * w.move[c]
-                w.down[held * n + c] = w.move[c] / norm
-                z[c] += w.up[held * n + c] * (dot / norm)
+                up[c] = z[c] - (1.0 - shortened) * w.move[c]
+                down[c] = w.move[c] / norm
+                z[c] += up[c] * (along / norm)
             held = held + 1 if held < MEMORY else 0
             w.held[0] = held
         longest = 0.0

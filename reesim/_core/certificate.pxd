@@ -7,4 +7,5 @@ cdef struct Verdict:
     Py_ssize_t i
     Py_ssize_t s
 
-cdef Verdict certify(const Economy* e, const Policy* p, AtOnce at_once, const Row* r, f64* own) noexcept nogil
+cdef Py_ssize_t certificate_scratch(Py_ssize_t N, Py_ssize_t S) noexcept nogil
+cdef Verdict certify(const Economy* e, const Policy* p, AtOnce at_once, const Row* r, f64* scratch) noexcept nogil

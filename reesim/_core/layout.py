@@ -7,6 +7,8 @@ lives once. Axes: ``j`` exporter, ``i`` importer or region, ``s`` sector, ``k`` 
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,11 +19,14 @@ Array = npt.NDArray[np.float64]
 
 PARAMETERS: tuple[tuple[str, str], ...] = (
     ("trade_share0", "jis"),  # b, baseline shares of exporters in spending
+    ("tariff0", "jis"),  # 1 + tariff of the baseline
+    ("export_tax0", "jis"),  # 1 + tax of the baseline on exports of goods
     ("phi_va", "is"),  # share of value added in cost
     ("phi", "iks"),  # share of input s in the cost of sector k
     ("alpha", "is"),  # baseline shares in final demand
     ("ree_share0", "is"),  # baseline share of the R bundle in value added
     ("revenue0", "is"),  # baseline sales
+    ("expenditure0", "is"),  # baseline spending on a composite, at user prices
     ("research_R0", "is"),  # baseline payments f A of the R bundle
     ("research_L0", "is"),
     ("labour0", "i"),  # baseline labour income, research labour included when entry is paid in labour
@@ -29,6 +34,7 @@ PARAMETERS: tuple[tuple[str, str], ...] = (
     ("deficit_share", "i"),  # baseline deficit over own income
     ("ree_use0", "i"),  # baseline use at mine prices
     ("ree_supply", "i"),  # supply at baseline mine prices
+    ("ree_elasticity", "i"),  # of the supply of mines owned in i, by price over local wage
     ("tax0", "i"),  # 1 + tax of the baseline year
     ("sigma", "s"),
     ("epsilon", "s"),
@@ -66,9 +72,21 @@ ROW = STATE + EQUILIBRIUM
 POLICY: tuple[tuple[str, str], ...] = (
     ("tax", "i"),  # tau_tax, relative to the baseline's
     ("embargo", "i"),  # limit on use, share of baseline use; inf: none
-    ("quota", ""),  # limit on foreign use, share of baseline foreign use; inf: none
+    ("quota", ""),  # limit on foreign imports, share of baseline foreign use; inf: none
     ("rent_share", ""),  # share of quota rents kept by importers
+    ("ree_supply", ""),  # factor on the supplier's deposits
+    ("ree_limit", ""),  # limit on the supplier's output, share of baseline supply; inf: none
+    ("mine_supply", "ji"),  # capacity of mines of j that sell in i, share of the world's baseline supply
+    ("labour", "i"),  # factor on the endowment
+    ("productivity", "is"),  # Psi over its baseline
+    ("output_subsidy", "is"),  # 1 + rate: what producers get over what buyers pay them
+    ("entry_subsidy_R", "is"),  # share of the entry cost that households pay
+    ("entry_subsidy_L", "is"),
+    ("tariff", "jis"),  # 1 + rate in force
+    ("export_tax", "jis"),  # 1 + rate in force on goods
+    ("iceberg", "jis"),  # factor on trade costs
 )
+"""What is in force in a period. Periods with the same policy share one block, a regime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +110,13 @@ class Layout:
         return tuple(self.regions if axis in "ij" else self.sectors for axis in axes)
 
     def __iter__(self) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
-        start = 0
-        for name, axes in self.fields:
-            shape = self.shape(axes)
-            stop = start + int(np.prod(shape, dtype=np.int64))
-            yield name, slice(start, stop), shape
-            start = stop
+        return iter(_places(tuple(self.fields), self.regions, self.sectors))
 
     @property
     def size(self) -> int:
         """Length of the block."""
-        return sum(int(np.prod(self.shape(axes), dtype=np.int64)) for _, axes in self.fields)
+        *_, (_, last, _) = self
+        return int(last.stop)
 
     def offsets(self) -> dict[str, int]:
         """First position of each array."""
@@ -123,6 +137,18 @@ class Layout:
         """
         lead = block.shape[:-1]
         return {name: block[..., where].reshape(lead + shape) for name, where, shape in self}
+
+
+@functools.lru_cache(maxsize=64)
+def _places(
+    fields: tuple[tuple[str, str], ...], regions: int, sectors: int
+) -> tuple[tuple[str, slice, tuple[int, ...]], ...]:
+    layout, places, start = Layout(fields, regions, sectors), [], 0
+    for name, axes in fields:
+        shape = layout.shape(axes)
+        places.append((name, slice(start, start + math.prod(shape)), shape))
+        start += math.prod(shape)
+    return tuple(places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +197,16 @@ class Parameters:
     def views(self) -> dict[str, Array]:
         """Name the parameter arrays."""
         return Layout(PARAMETERS, self.regions, self.sectors).views(self.block)
+
+
+def no_policy(parameters: Parameters) -> Array:
+    """Policy block with the baseline's own policy: its tariffs and export taxes, and nothing else."""
+    layout = Layout(POLICY, parameters.regions, parameters.sectors)
+    block = np.ones(layout.size)
+    views, par = layout.views(block), parameters.views()
+    for name in ("embargo", "quota", "ree_limit"):
+        views[name][...] = np.inf
+    for name in ("rent_share", "mine_supply", "entry_subsidy_R", "entry_subsidy_L"):
+        views[name][...] = 0.0
+    views["tariff"][...], views["export_tax"][...] = par["tariff0"], par["export_tax0"]
+    return block

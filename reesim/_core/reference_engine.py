@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from reesim._core import reference as ref
-from reesim._core.layout import Array, Parameters
+from reesim._core.layout import Array, Parameters, no_policy
 from reesim._core.reference import Equations
 
 STEP_TOLERANCE = 1e-13
@@ -35,8 +35,8 @@ class NotSolved(ArithmeticError):
 
 
 def open_policy(par: Equations) -> Equations:
-    """No policy at all."""
-    return Equations(tax=np.ones(par.N), embargo=np.full(par.N, np.inf), quota=np.inf, rent_share=0.0)
+    """The baseline's own policy."""
+    return ref.name_policy(par.parameters, no_policy(par.parameters))
 
 
 def baseline_state(par: Equations) -> Equations:
@@ -52,7 +52,7 @@ def opening_guess(par: Equations, at_once: Equations) -> Array:
 
 
 def regional_correction(par: Equations, at_once: Equations, length: int) -> SimpleNamespace:
-    """Two directions a region, all its sales and its wage: where the plain iteration is slow, an exact solve.
+    """Two directions a region, all its spending and its wage: where the plain iteration is slow, an exact solve.
 
     What a region earns leaks abroad only at the rate of its imports: the size of regions converges slowly, all else quickly.
     """
@@ -61,14 +61,15 @@ def regional_correction(par: Equations, at_once: Equations, length: int) -> Simp
     for i in range(N):
         here = slice(i * par.S, (i + 1) * par.S)
         span[i, here] = 1.0
-        weight[i, here] = par.revenue0[i] / par.revenue0[i].sum()
+        weight[i, here] = par.expenditure0[i] / par.expenditure0[i].sum()
         span[N + i, cells + i] = weight[N + i, cells + i] = 1.0
         if at_once.price:
             span[N + i, cells + 2 * N :][here] = 1.0
-    period = ref.open_period(par, baseline_state(par), at_once)
+    none = open_policy(par)
+    period = ref.open_period(par, none, baseline_state(par), at_once)
     x, h = opening_guess(par, at_once), 1e-6
-    start = ref.temporary_map(par, open_policy(par), at_once, period, x)[0]
-    moved = [ref.temporary_map(par, open_policy(par), at_once, period, x + h * d)[0] for d in span]
+    start = ref.temporary_map(par, none, at_once, period, x)[0]
+    moved = [ref.temporary_map(par, none, at_once, period, x + h * d)[0] for d in span]
     coarse = np.eye(2 * N) - weight @ ((np.array(moved) - start) / h).T
     return SimpleNamespace(span=span, weight=weight, matrix=np.linalg.inv(coarse) - np.eye(2 * N))
 
@@ -117,29 +118,33 @@ def solve_temporary(
     learned: list[tuple[Array, Array]],
 ) -> tuple[Array, Equations]:
     """Temporary equilibrium at a state, (20)."""
-    period = ref.open_period(par, state, at_once)
+    period = ref.open_period(par, policy, state, at_once)
     x, _ = broyden(lambda u: ref.temporary_map(par, policy, at_once, period, u)[0] - u, x, correction, learned)
     return x, ref.temporary_map(par, policy, at_once, period, x)[1]
 
 
-def next_state(par: Equations, speeds: Equations, state: Equations, eq: Equations) -> Equations:
+def next_state(par: Equations, policy: Equations, speeds: Equations, state: Equations, eq: Equations) -> Equations:
     """Prices and trade follow, then entry, (21)-(22). ``speeds`` are shares of the gap closed in a step; 1 is at once."""
     after = Equations(A_R=eq.A_R, A_L=eq.A_L, posted_price=eq.posted_price, trade_share=eq.trade_share)
     if speeds.price < 1.0:
-        after.posted_price = ref.adjust_log(state.posted_price, eq.unit_cost, speeds.price)
+        target = np.exp(ref.supply_price(policy, np.log(eq.unit_cost)))
+        after.posted_price = ref.adjust_log(state.posted_price, target, speeds.price)
     if speeds.trade < 1.0:
-        best = ref.optimal_trade_share(par, np.log(eq.posted_price))
+        best = ref.optimal_trade_share(par, ref.trade_costs(par, policy), np.log(eq.posted_price))
         after.trade_share = ref.adjust_level(state.trade_share, best, speeds.trade)
     if speeds.entry < 1.0:
         unit = ref.entry_unit(par, eq.wage, np.log(eq.price_consumption))
-        free_R, free_L = ref.free_entry(par, eq.ree_share, eq.spending, unit)
+        free_R, free_L = ref.free_entry(par, policy, eq.ree_share, eq.spending, unit)
         after.A_R = ref.adjust_log(state.A_R, free_R, speeds.entry)
         after.A_L = ref.adjust_log(state.A_L, free_L, speeds.entry)
     return after
 
 
 def run(parameters: Parameters, speeds: Equations, policies: list[Equations], substeps: int = 1) -> list[Equations]:
-    """Step through a list of policies from the baseline; one equilibrium and its opening state a period."""
+    """Step through a list of policies from the baseline; one equilibrium and its opening state a period.
+
+    Periods of one regime hand over the same policy object.
+    """
     par = ref.unpack(parameters)
     at_once = Equations(price=speeds.price == 1.0, trade=speeds.trade == 1.0, entry=speeds.entry == 1.0)
     state, x = baseline_state(par), opening_guess(par, at_once)
@@ -149,7 +154,7 @@ def run(parameters: Parameters, speeds: Equations, policies: list[Equations], su
     before, oldest, calm, last = x, x, 0, None
     for policy in policies:
         for substep in range(substeps):
-            calm, last = (calm + 1 if last is not None and _same(policy, last) else 0), policy
+            calm, last = (calm + 1 if policy is last else 0), policy
             guess = 3.0 * (x - before) + oldest if calm >= 3 else 2.0 * x - before if calm == 2 else x
             try:
                 found, eq = solve_temporary(par, policy, at_once, state, guess, correction, learned)
@@ -159,75 +164,83 @@ def run(parameters: Parameters, speeds: Equations, policies: list[Equations], su
             oldest, before, x = before, x, found
             if substep == 0:
                 rows.append(eq)
-            state = next_state(par, speeds, state, eq)
+            state = next_state(par, policy, speeds, state, eq)
     return rows
-
-
-def _same(a: Equations, b: Equations) -> bool:
-    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("tax", "embargo", "quota", "rent_share"))
 
 
 # --- the static equilibrium -----------------------------------------------------------------------------------------------
 
 
 def static_technology(
-    par: Equations, endogenous: bool, log_wage: Array, log_ree: Array, log_y: Array, log_unit: Array
+    par: Equations, policy: Equations, endogenous: bool, log_wage: Array, log_ree: Array, log_y: Array, log_unit: Array
 ) -> Equations:
-    """Measures, bundle share and value-added price with free entry solved out: (8) gives A_R/A_L, (7) then A_L."""
-    relative = np.broadcast_to((log_ree - log_wage)[:, None], log_y.shape)
+    """Measures, bundle share and value-added price with free entry solved out: (8) gives A_R/A_L, (7) then A_L.
+
+    ``log_y`` is the log of spending on inputs over baseline sales.
+    """
+    gap = (log_ree - log_wage)[:, None]
     if not endogenous:
-        log_v, share_R = ref.value_added(par, relative, np.broadcast_to(log_wage[:, None], log_y.shape))
+        log_v, share_R = ref.value_added(
+            par, np.broadcast_to(gap, log_y.shape), np.broadcast_to(log_wage[:, None], log_y.shape)
+        )
         return Equations(log_v=log_v, share_R=share_R, log_A_R=np.zeros_like(log_y), log_A_L=np.zeros_like(log_y))
-    bundle = relative / (1.0 + par.theta * par.z)
+    enters = par.research_R0 > 0.0
+    lean = np.where(enters, np.log1p(-policy.entry_subsidy_L) - np.log1p(-policy.entry_subsidy_R), 0.0)  # of log A_R/A_L
+    bundle = (gap - par.theta * lean) / np.where(enters, 1.0 + par.theta * par.z, 1.0)
     _, share_R = ref.value_added(par, bundle, np.zeros_like(log_y))
     log_A_L = np.log((1.0 - share_R) / (1.0 - par.ree_share0)) + log_y - log_unit[:, None]
+    log_A_L = np.where(par.research_L0 > 0.0, log_A_L - np.log1p(-policy.entry_subsidy_L), 0.0)
     log_v, _ = ref.value_added(par, bundle, log_wage[:, None] - par.theta * log_A_L)
-    bias = np.where(par.ree_share0 > 0.0, par.z * bundle, -log_A_L)
-    return Equations(log_v=log_v, share_R=share_R, log_A_R=log_A_L + bias, log_A_L=log_A_L)
+    log_A_R = np.where(enters, log_A_L + par.z * bundle + lean, 0.0)
+    return Equations(log_v=log_v, share_R=share_R, log_A_R=log_A_R, log_A_L=log_A_L)
 
 
 def static_map(par: Equations, policy: Equations, endogenous: bool, x: Array) -> tuple[Array, Equations]:
-    """One pass through the static system: prices, sales, factor markets, technology, costs, each with what came before.
+    """One pass through the static system: prices, sales, factor markets, spending, costs, each with what came before.
 
-    Unknowns: log c, log w, log q, log Y/Y0.
+    Unknowns: log c, log w, log q, log E/E0. The level of all money follows from the numeraire in every pass.
     """
     N, cells = par.N, par.N * par.S
     log_c, log_wage = x[:cells].reshape(N, -1), x[cells : cells + N]
-    log_ree, log_y = x[cells + N : cells + 2 * N], x[cells + 2 * N :].reshape(N, -1)
-    log_P = ref.optimal_price_index(par, log_c)
-    trade_share = par.trade_share0 * np.exp((1.0 - par.sigma) * (log_c[:, None, :] - log_P[None, :, :]))
+    log_ree, log_spent = x[cells + N : cells + 2 * N], x[cells + 2 * N :].reshape(N, -1)
+    costs, log_p = ref.trade_costs(par, policy), ref.supply_price(policy, log_c)
+    log_P, trade_share = ref.optimal_price_index(par, costs, log_p), ref.optimal_trade_share(par, costs, log_p)
     log_P_C, final_share = ref.final_price_and_share(par, log_P)
-    in_good = par.entry_in_final_good
-    tech = static_technology(par, endogenous, log_wage, log_ree, log_y, log_P_C if in_good else log_wage)
-    free = endogenous and not in_good
-    labour = par.labour0 - (0.0 if endogenous else ref.research_labour(par, 1.0, 1.0))
-    sales, factor = np.exp(log_y) * par.revenue0, (par.mu - 1.0) / par.mu
-    va = par.phi_va * sales
-    value = factor * np.sum(tech.share_R * va, axis=1)
-    mine, quota, embargo = ref.clear_rare_earths(par, policy, value)
-    prices = ref.user_prices(par, policy, mine, quota, embargo)
-    own = np.exp(log_wage) * labour + ref.rare_earth_income(par, policy, value, prices, mine, quota)
-    final_demand = ref.with_deficits(par, own if free else own + va.sum(axis=1) / par.mu)
-    spent = ref.expenditure(par, final_share, final_demand, sales)
-    new_sales = ref.revenue(trade_share, spent)
-    new_va = par.phi_va * new_sales
-    value = factor * np.sum(tech.share_R * new_va, axis=1)
-    payroll = new_va.sum(axis=1) * (1.0 if free else factor) - value
-    new_wage = payroll / labour
-    log_new_wage = np.log(new_wage * (par.numeraire / np.sum(new_wage * par.labour0)))
-    new_mine, new_quota, new_embargo = ref.clear_rare_earths(par, policy, value)
-    log_new_ree = np.log(ref.user_prices(par, policy, new_mine, new_quota, new_embargo))
-    log_new_y = np.log(new_sales / par.revenue0)
-    unit = log_P_C if in_good else log_new_wage
-    after = static_technology(par, endogenous, log_new_wage, log_new_ree, log_new_y, unit)
-    log_new_c = ref.unit_cost(par, after.log_v, log_P)
+    free, factor = endogenous and not par.entry_in_final_good, (par.mu - 1.0) / par.mu
+    endowment = par.labour0 * policy.labour
+    labour = endowment - (0.0 if endogenous else ref.research_labour(par, 1.0, 1.0))
+    unit = log_P_C if par.entry_in_final_good else log_wage
+    spent = np.exp(log_spent) * par.expenditure0
+    sales = ref.revenue(costs, trade_share, spent)
+    log_y = np.log(ref.over_baseline(policy.output_subsidy * sales, par.revenue0))
+    tech = static_technology(par, policy, endogenous, log_wage, log_ree, log_y, unit)
+    va = par.phi_va * policy.output_subsidy * sales
+    va_R = tech.share_R * va
+    research = ref.research_payroll(par, policy, va_R, va) if free else np.zeros(N)
+    new_wage = (factor * np.sum(va - va_R, axis=1) + research) / labour
+    level = par.numeraire / np.sum(new_wage * endowment)
+    new_wage, now = level * new_wage, level * spent
+    sales, va, va_R, research, log_y = level * sales, level * va, level * va_R, level * research, log_y + np.log(level)
+    spending, value = policy.output_subsidy * sales, factor * va_R.sum(axis=1)
+    mine, quota, embargo, prices = ref.clear_rare_earths(par, policy, value, new_wage)
+    own = np.sum(sales - spending, axis=1) + new_wage * labour + va.sum(axis=1) / par.mu - research
+    own += ref.rare_earth_income(par, policy, value, prices, quota, new_wage)
+    own += ref.goods_taxes(policy, trade_share, now)
+    final_demand = ref.with_deficits(par, own)
+    new_spent = ref.expenditure(par, final_share, final_demand, spending)
+    log_new_wage, log_new_ree = np.log(new_wage), np.log(prices)
+    unit = log_P_C if par.entry_in_final_good else log_new_wage
+    after = static_technology(par, policy, endogenous, log_new_wage, log_new_ree, log_y, unit)
+    log_new_c = ref.unit_cost(par, policy, after.log_v, log_P)
+    log_new_spent = np.log(ref.over_baseline(new_spent, par.expenditure0))
     eq = Equations(
-        A_R=np.exp(tech.log_A_R), A_L=np.exp(tech.log_A_L), posted_price=np.exp(log_c), trade_share=trade_share,
+        A_R=np.exp(tech.log_A_R), A_L=np.exp(tech.log_A_L), posted_price=np.exp(log_p), trade_share=trade_share,
         wage=np.exp(log_wage), ree_price=prices, ree_mine_price=mine, ree_wedge_quota=quota, ree_wedge_embargo=embargo,
         final_demand=final_demand, price_consumption=np.exp(log_P_C), price_index=np.exp(log_P), expenditure=spent,
-        revenue=sales, spending=sales, unit_cost=np.exp(log_c), value_added_price=np.exp(tech.log_v), ree_share=tech.share_R,
+        revenue=sales, spending=spending, unit_cost=np.exp(log_c), value_added_price=np.exp(tech.log_v),
+        ree_share=tech.share_R,
     )  # fmt: skip
-    return np.concatenate([log_new_c.ravel(), log_new_wage, log_new_ree, log_new_y.ravel()]), eq
+    return np.concatenate([log_new_c.ravel(), log_new_wage, log_new_ree, log_new_spent.ravel()]), eq
 
 
 def anderson(g: Callable[[Array], Array], x: Array) -> tuple[Array, int]:

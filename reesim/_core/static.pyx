@@ -1,21 +1,23 @@
 """The static equilibrium solved directly: Anderson acceleration on a system with measures eliminated by (7)-(8).
 
 The twin of ``reference_engine.static_map`` and ``reference_engine.anderson``. Shares no iteration code with the stepper.
-Unknowns: log c, log w, log q, log Y/Y0.
+Unknowns: log c, log E/E0 and, where rare earths are used, log w and log q.
 """
 
-from libc.math cimport exp, fabs, isfinite, log, sqrt
+from libc.math cimport exp, fabs, isfinite, log, log1p, sqrt
 from libc.string cimport memcpy, memset
 
 from reesim._core.blocks cimport Economy, Policy, Row, bind_economy, bind_policy, bind_row, f64, policy_size, row_size
-from reesim._core.ces cimport Nest, ree_nest
 from reesim._core.market cimport Clearing, add_rare_earth_income, clear_rare_earths
-from reesim._core.temporary cimport final_prices, material_costs, optimal_shares
+from reesim._core.sums cimport add_input_demand, add_scaled, dot, exporter_sums, importer_sums, input_costs
+from reesim._core.temporary cimport final_prices
+from reesim._core.trade cimport Costs, bind_costs, costs_size, set_costs, trade_prices, trade_shares
+from reesim._core.vector cimport vexp, vexpm1, vlog, vlog1p
 
 import numpy as np
 
 cdef enum:
-    PASSES = 160
+    PASSES = 200
     MEMORY = 40
 
 cdef f64 TOLERANCE = 2e-12
@@ -24,93 +26,214 @@ cdef f64 INDEPENDENT = 1e-13  # of a column's length that must be left after tak
 cdef struct Static:
     bint endogenous
     bint free                   # entry is free and paid in labour: research is part of the payroll
-    f64* trade_share
+    bint rare                   # rare earths are used
+    bint produced_subsidies
+    bint research_subsidies
+    Costs costs
+    f64* power                  # 1 - sigma, by sector
+    f64* log_subsidy            # is, of output
+    f64* log_productivity       # is
+    f64* lean                   # is, what entry subsidies add to log A_R/A_L
+    f64* slope                  # is, of the bundles' relative price in the factors': 1 / (1 + theta z) where R varieties enter
+    f64* made                   # is, baseline sales, 1 where nothing is sold
+    f64* bought                 # is, baseline spending, 1 where nothing is bought
+    f64* log_p
+    f64* pull
+    f64* whole
     f64* log_P
     f64* final_share
     f64* materials
     f64* share_R
+    f64* log_gain
     f64* log_v
     f64* log_A_R
     f64* log_A_L
     f64* sales
     f64* spent
-    f64* scratch
+    f64* new_spent
+    f64* log_y
+    f64* scratch                # is
     f64* log_P_C
-    f64* labour
+    f64* labour                 # i, that producers and free research can hire
+    f64* endowment
+    f64* wage
+    f64* log_wage
+    f64* log_ree
     f64* value
     f64* income
     f64* embargo
     f64* price
     Clearing market
 
+cdef enum:
+    BY_CELL = 22
+    BY_REGION = 10
+
 
 cdef Py_ssize_t static_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
-    return N * N * S + 11 * N * S + 6 * N
+    return costs_size(N, S) + BY_CELL * N * S + BY_REGION * N + S
 
 
 cdef Static bind_static(f64* block, const Economy* e, bint endogenous) noexcept nogil:
     cdef Static w
-    cdef Py_ssize_t i, c, N = e.N, cells = e.N * e.S
-    cdef f64* at = block
-    w.endogenous, w.free = endogenous, endogenous and not e.in_good
-    w.trade_share = at
-    at += N * cells
-    w.log_P, w.final_share, w.materials, w.share_R, w.log_v = at, at + cells, at + 2 * cells, at + 3 * cells, at + 4 * cells
-    w.log_A_R, w.log_A_L, w.sales, w.spent = at + 5 * cells, at + 6 * cells, at + 7 * cells, at + 8 * cells
-    w.scratch = at + 9 * cells  # two numbers a cell
-    at += 11 * cells
-    w.log_P_C, w.labour, w.value, w.income, w.embargo, w.price = at, at + N, at + 2 * N, at + 3 * N, at + 4 * N, at + 5 * N
-    for i in range(N):
-        w.labour[i] = e.labour0[i]
-        if not endogenous and not e.in_good:
-            for c in range(i * e.S, (i + 1) * e.S):
-                w.labour[i] -= e.research_R0[c] + e.research_L0[c]
+    cdef Py_ssize_t s, c, N = e.N, S = e.S, cells = e.N * e.S
+    cdef f64* at = block + costs_size(N, S)
+    w.endogenous, w.free, w.rare = endogenous, endogenous and not e.in_good, e.supply > 0.0
+    w.costs = bind_costs(block, N, S)
+    w.log_subsidy, w.log_productivity, w.lean, w.slope = at, at + cells, at + 2 * cells, at + 3 * cells
+    w.made, w.bought, w.log_p, w.pull, w.whole = at + 4 * cells, at + 5 * cells, at + 6 * cells, at + 7 * cells, at + 8 * cells
+    w.log_P, w.final_share, w.materials, w.share_R = at + 9 * cells, at + 10 * cells, at + 11 * cells, at + 12 * cells
+    w.log_gain, w.log_v, w.log_A_R, w.log_A_L = at + 13 * cells, at + 14 * cells, at + 15 * cells, at + 16 * cells
+    w.sales, w.spent, w.new_spent, w.log_y = at + 17 * cells, at + 18 * cells, at + 19 * cells, at + 20 * cells
+    w.scratch = at + 21 * cells
+    at += BY_CELL * cells
+    w.log_P_C, w.labour, w.endowment, w.wage, w.log_wage = at, at + N, at + 2 * N, at + 3 * N, at + 4 * N
+    w.log_ree, w.value, w.income, w.embargo, w.price = at + 5 * N, at + 6 * N, at + 7 * N, at + 8 * N, at + 9 * N
+    w.power = at + BY_REGION * N
+    for s in range(S):
+        w.power[s] = 1.0 - e.sigma[s]
+    for c in range(cells):
+        w.slope[c] = 1.0 / (1.0 + e.theta * (1.0 - e.epsilon[c % S])) if endogenous and e.research_R0[c] > 0.0 else 1.0
+        w.made[c] = e.revenue0[c] if e.revenue0[c] > 0.0 else 1.0
+        w.bought[c] = e.expenditure0[c] if e.expenditure0[c] > 0.0 else 1.0
     return w
 
 
-cdef void technology(const Economy* e, Static* w, const f64* log_wage, const f64* log_ree, const f64* log_y) noexcept nogil:
-    """Bundle shares, measures and price of value added, free entry solved out: (8) gives A_R/A_L, (7) then A_L."""
+cdef Py_ssize_t static_unknowns(const Economy* e) noexcept nogil:
+    """Without rare earths wages follow from prices and spending, and are no unknowns."""
+    return 2 * e.N * e.S + (2 * e.N if e.supply > 0.0 else 0)
+
+
+cdef void set_policy(const Economy* e, const Policy* p, Static* w) noexcept nogil:
+    """What a regime settles before the first pass."""
+    cdef Py_ssize_t i, c, cells = e.N * e.S
+    set_costs(e.N, e.S, e.trade_share0, e.sigma, e.tariff0, e.export_tax0, p.tariff, p.export_tax, p.iceberg, &w.costs)
+    w.produced_subsidies = w.research_subsidies = False
+    for c in range(cells):
+        w.log_subsidy[c], w.log_productivity[c] = log(p.output_subsidy[c]), log(p.productivity[c])
+        w.lean[c] = 0.0
+        if w.endogenous and e.research_R0[c] > 0.0:
+            w.lean[c] = log1p(-p.entry_subsidy_L[c]) - log1p(-p.entry_subsidy_R[c])
+        w.produced_subsidies = w.produced_subsidies or p.output_subsidy[c] != 1.0
+        w.research_subsidies = w.research_subsidies or p.entry_subsidy_R[c] != 0.0 or p.entry_subsidy_L[c] != 0.0
+    for i in range(e.N):
+        w.endowment[i] = w.labour[i] = e.labour0[i] * p.labour[i]
+        if not w.endogenous and not e.in_good:
+            for c in range(i * e.S, (i + 1) * e.S):
+                w.labour[i] -= e.research_R0[c] + e.research_L0[c]
+
+
+cdef void bundles(const Economy* e, Static* w, const f64* log_wage, const f64* log_ree) noexcept nogil:
+    """Share of the R bundle and log v - log P_L, (5), free entry solved out of the bundles' relative price by (8)."""
+    cdef Py_ssize_t i, s, c, cells = e.N * e.S
+    cdef f64 gap, change, z
+    cdef f64* gain = w.log_v  # free until the price of value added
+    if not w.rare:
+        memset(w.share_R, 0, cells * sizeof(f64))
+        memset(w.log_gain, 0, cells * sizeof(f64))
+        return
+    for i in range(e.N):
+        gap = log_ree[i] - log_wage[i]
+        for s in range(e.S):
+            c = i * e.S + s
+            w.scratch[c] = (gap - e.theta * w.lean[c]) * w.slope[c]
+            w.share_R[c] = (1.0 - e.epsilon[s]) * w.scratch[c]
+    vexpm1(cells, w.share_R, w.share_R)
+    for c in range(cells):
+        gain[c] = e.ree_share0[c] * w.share_R[c]
+    vlog1p(cells, gain, w.log_gain)
+    for i in range(e.N):
+        for s in range(e.S):
+            c = i * e.S + s
+            z, change = 1.0 - e.epsilon[s], w.share_R[c]
+            w.log_gain[c] = e.ree_share0[c] * w.scratch[c] if z == 0.0 else w.log_gain[c] / z
+            w.share_R[c] = e.ree_share0[c] * (1.0 + change) / (1.0 + gain[c])
+
+
+cdef void value_added_prices(const Economy* e, const Policy* p, Static* w, const f64* log_wage) noexcept nogil:
+    """Measures and price of value added, (4)-(5), (7), at the shares of `bundles` and spending on inputs in ``log_y``."""
     cdef Py_ssize_t i, s, c
-    cdef f64 z, relative, log_unit
-    cdef Nest nest
+    cdef f64 z, log_unit
     for i in range(e.N):
         log_unit = w.log_P_C[i] if e.in_good else log_wage[i]
         for s in range(e.S):
             c = i * e.S + s
-            z = 1.0 - e.epsilon[s]
-            relative = log_ree[i] - log_wage[i]
             w.log_A_R[c] = w.log_A_L[c] = 0.0
             if w.endogenous:
-                relative /= 1.0 + e.theta * z
-            nest = ree_nest(e.ree_share0[c], z, relative)
-            if w.endogenous:
-                w.log_A_L[c] = -z * nest.log_gain + log_y[c] - log_unit  # (1 - s_R) / (1 - s_R0) = exp(-z log_gain)
-                if e.ree_share0[c] > 0.0:
-                    w.log_A_R[c] = w.log_A_L[c] + z * relative
-            w.share_R[c] = nest.share
-            w.log_v[c] = log_wage[i] - e.theta * w.log_A_L[c] + nest.log_gain
+                z = 1.0 - e.epsilon[s]
+                if e.research_L0[c] > 0.0:
+                    w.log_A_L[c] = -z * w.log_gain[c] + w.log_y[c] - log_unit  # (1 - s_R) / (1 - s_R0) = exp(-z log_gain)
+                    if w.research_subsidies:
+                        w.log_A_L[c] -= log1p(-p.entry_subsidy_L[c])
+                if e.research_R0[c] > 0.0:
+                    w.log_A_R[c] = w.log_A_L[c] + z * w.scratch[c] + w.lean[c]
+            w.log_v[c] = log_wage[i] - e.theta * w.log_A_L[c] + w.log_gain[c]
 
 
-cdef void rare_earth_value(const Economy* e, Static* w) noexcept nogil:
-    """What users spend on rare earths, (15)."""
-    cdef Py_ssize_t i, c
-    for i in range(e.N):
-        w.value[i] = 0.0
+cdef void factor_markets(const Economy* e, const Policy* p, Static* w) noexcept nogil:
+    """Wages that hire all labour, (17), the level of all money from the numeraire, (18), and rare-earth prices, (15).
+
+    Leaves household income without taxes on goods in ``income``.
+    """
+    cdef Py_ssize_t i, c, N = e.N
+    cdef f64 factor = (e.mu - 1.0) / e.mu
+    cdef f64 spending, va, bill, research, payroll, world = 0.0, level
+    for i in range(N):
+        w.value[i] = w.income[i] = payroll = 0.0
         for c in range(i * e.S, (i + 1) * e.S):
-            w.value[i] += w.share_R[c] * e.phi_va[c] * w.sales[c]
-        w.value[i] *= (e.mu - 1.0) / e.mu
+            spending = p.output_subsidy[c] * w.sales[c]
+            va = e.phi_va[c] * spending
+            bill = w.share_R[c] * va
+            research = 0.0
+            if w.free:
+                research = va / e.mu
+                if w.research_subsidies:
+                    research = (bill / (1.0 - p.entry_subsidy_R[c]) + (va - bill) / (1.0 - p.entry_subsidy_L[c])) / e.mu
+            payroll += factor * (va - bill) + research
+            w.value[i] += factor * bill
+            w.income[i] += w.sales[c] - spending + va / e.mu - research
+        w.wage[i] = payroll / w.labour[i]
+        world += w.wage[i] * w.endowment[i]
+    level = e.numeraire / world
+    for c in range(N * e.S):
+        w.sales[c] *= level
+        w.spent[c] *= level
+        w.log_y[c] *= level
+    for i in range(N):
+        w.wage[i] *= level
+        w.value[i] *= level
+        w.income[i] = w.income[i] * level + w.wage[i] * w.labour[i]
+        w.log_wage[i] = log(w.wage[i])
+    w.market = clear_rare_earths(e, p, w.value, w.wage, w.embargo, w.price)
+    for i in range(N):
+        w.log_ree[i] = log(w.price[i])
+    if w.rare:
+        add_rare_earth_income(e, p, w.value, w.price, w.market.quota_wedge, w.wage, w.income)
 
 
-cdef void static_incomes(const Economy* e, const Policy* p, Static* w, const f64* log_wage) noexcept nogil:
-    """Final demand, (16)."""
-    cdef Py_ssize_t i, c
-    cdef f64 world = 0.0, wanted = 0.0
+cdef void goods_taxes(const Economy* e, Static* w) noexcept nogil:
+    """Add tariffs and taxes on exports of goods to income, (16). ``spent`` is at the level of the numeraire."""
+    cdef Py_ssize_t i, c, cells = e.N * e.S
+    if not w.costs.taxed:
+        return
+    importer_sums(e.N, e.S, w.costs.delivered_weight, w.pull, w.scratch)
     for i in range(e.N):
-        w.income[i] = exp(log_wage[i]) * w.labour[i]
-        if not w.free:
-            for c in range(i * e.S, (i + 1) * e.S):
-                w.income[i] += e.phi_va[c] * w.sales[c] / e.mu
-    add_rare_earth_income(e, p, w.value, w.price, w.market.mine_price, w.market.quota_wedge, w.income)
+        for c in range(i * e.S, (i + 1) * e.S):
+            w.income[i] += w.spent[c] * (1.0 - w.whole[c] * w.scratch[c])
+    if not w.costs.export_taxed:
+        return
+    for c in range(cells):
+        w.log_p[c] = w.whole[c] * w.spent[c]  # log_p has served
+    exporter_sums(e.N, e.S, w.costs.delivered_weight, w.log_p, w.scratch)
+    for i in range(e.N):
+        for c in range(i * e.S, (i + 1) * e.S):
+            w.income[i] += w.pull[c] * w.scratch[c] - w.sales[c]
+
+
+cdef void close_incomes(const Economy* e, Static* w) noexcept nogil:
+    """Final demand out of own income and deficits, (16)."""
+    cdef Py_ssize_t i
+    cdef f64 world = 0.0, wanted = 0.0
     if not e.deficit_follows_income:
         for i in range(e.N):
             w.income[i] += e.deficit0[i]
@@ -122,95 +245,94 @@ cdef void static_incomes(const Economy* e, const Policy* p, Static* w, const f64
         w.income[i] *= 1.0 + e.deficit_share[i] - wanted / world
 
 
-cdef void static_sales(const Economy* e, Static* w) noexcept nogil:
-    """One round of the expenditure circuit, (13)-(14)."""
-    cdef Py_ssize_t i, j, k, s, N = e.N, S = e.S
-    cdef f64 amount
-    for i in range(N):
+cdef void spend(const Economy* e, const Policy* p, Static* w) noexcept nogil:
+    """Spending on each composite, (13)."""
+    cdef Py_ssize_t i, s, c, S = e.S
+    for i in range(e.N):
         for s in range(S):
-            w.spent[i * S + s] = w.final_share[i * S + s] * w.income[i]
-        for k in range(S):
-            amount = w.sales[i * S + k]
-            for s in range(S):
-                w.spent[i * S + s] += e.phi[(i * S + k) * S + s] * amount
-    memset(w.sales, 0, N * S * sizeof(f64))
-    for j in range(N):
-        for i in range(N):
-            for s in range(S):
-                w.sales[j * S + s] += w.trade_share[(j * N + i) * S + s] * w.spent[i * S + s]
+            c = i * S + s
+            w.new_spent[c] = w.final_share[c] * w.income[i]
+            w.scratch[c] = p.output_subsidy[c] * w.sales[c]
+    add_input_demand(e.N, S, e.phi, w.scratch, w.new_spent)
 
 
 cdef void static_map(const Economy* e, const Policy* p, Static* w, const f64* x, f64* x_new, Row* out) noexcept nogil:
-    """One pass: prices, sales, factor markets, technology, costs, each with what came before it. ``out`` may be NULL."""
-    cdef Py_ssize_t i, c, cells = e.N * e.S
-    cdef const f64* log_wage = x + cells
-    cdef const f64* log_ree = log_wage + e.N
-    cdef const f64* log_y = log_ree + e.N
-    cdef f64* new_wage = x_new + cells
-    cdef f64* new_ree = new_wage + e.N
-    cdef f64* new_y = new_ree + e.N
-    cdef f64 factor = 1.0 if w.free else (e.mu - 1.0) / e.mu
-    cdef f64 world = 0.0
-    optimal_shares(e, x, w.trade_share, w.log_P, w.scratch)
+    """One pass: prices, sales, factor markets, spending, costs, each with what came before it. ``out`` may be NULL."""
+    cdef Py_ssize_t c, cells = e.N * e.S
+    for c in range(cells):
+        w.log_p[c] = x[c] - w.log_subsidy[c] if w.produced_subsidies else x[c]
+    trade_prices(e.N, e.S, w.power, &w.costs, w.log_p, w.pull, w.whole, w.log_P)
     final_prices(e, w.log_P, w.log_P_C, w.final_share)
-    technology(e, w, log_wage, log_ree, log_y)
+    vexp(cells, x + cells, w.spent)
     for c in range(cells):
-        w.sales[c] = exp(log_y[c]) * e.revenue0[c]
-    rare_earth_value(e, w)
-    w.market = clear_rare_earths(e, p, w.value, w.embargo, w.price)
-    static_incomes(e, p, w, log_wage)
+        w.spent[c] *= e.expenditure0[c]
+        w.log_p[c] = w.whole[c] * w.spent[c]
+    exporter_sums(e.N, e.S, w.costs.net_weight, w.log_p, w.sales)
+    for c in range(cells):
+        w.sales[c] *= w.pull[c]
+        w.log_y[c] = p.output_subsidy[c] * w.sales[c] / w.made[c] if e.revenue0[c] > 0.0 else 1.0
+    bundles(e, w, x + 2 * cells, x + 2 * cells + e.N)
     if out != NULL:
-        static_row(e, w, x, out)
-    static_sales(e, w)
+        static_row(e, p, w, x, out)
+    factor_markets(e, p, w)
+    goods_taxes(e, w)
+    close_incomes(e, w)
+    spend(e, p, w)
+    vlog(cells, w.log_y, w.log_y)
+    bundles(e, w, w.log_wage, w.log_ree)
+    value_added_prices(e, p, w, w.log_wage)
+    input_costs(e.N, e.S, e.phi, w.log_P, w.materials)
+    for c in range(cells):
+        x_new[c] = e.phi_va[c] * w.log_v[c] + w.materials[c] - w.log_productivity[c]
+        w.scratch[c] = w.new_spent[c] / w.bought[c] if e.expenditure0[c] > 0.0 else 1.0
+    vlog(cells, w.scratch, x_new + cells)
+    if w.rare:
+        memcpy(x_new + 2 * cells, w.log_wage, e.N * sizeof(f64))
+        memcpy(x_new + 2 * cells + e.N, w.log_ree, e.N * sizeof(f64))
     if out != NULL:
-        memcpy(out.expenditure, w.spent, cells * sizeof(f64))
-    rare_earth_value(e, w)
-    w.market = clear_rare_earths(e, p, w.value, w.embargo, w.price)
-    for i in range(e.N):
-        new_wage[i] = -w.value[i]
-        for c in range(i * e.S, (i + 1) * e.S):
-            new_wage[i] += factor * e.phi_va[c] * w.sales[c]
-        new_wage[i] /= w.labour[i]
-        world += new_wage[i] * e.labour0[i]
-    for i in range(e.N):
-        new_wage[i] = log(new_wage[i] * (e.numeraire / world))
-        new_ree[i] = log(w.price[i])
-    for c in range(cells):
-        new_y[c] = log(w.sales[c] / e.revenue0[c])
-    technology(e, w, new_wage, new_ree, new_y)
-    material_costs(e, w.log_P, w.materials)
-    for c in range(cells):
-        x_new[c] = e.phi_va[c] * w.log_v[c] + w.materials[c]
+        finish_row(e, w, out)
 
 
-cdef void static_row(const Economy* e, const Static* w, const f64* x, Row* out) noexcept nogil:
-    """Read the equilibrium off at the unknowns."""
-    cdef Py_ssize_t i, c, cells = e.N * e.S
+cdef void static_row(const Economy* e, const Policy* p, Static* w, const f64* x, Row* out) noexcept nogil:
+    """Read off the part of the equilibrium that the unknowns give directly."""
+    cdef Py_ssize_t c, cells = e.N * e.S
     for c in range(cells):
-        out.posted_price[c] = out.unit_cost[c] = exp(x[c])
+        out.unit_cost[c] = exp(x[c])
+        out.posted_price[c] = exp(x[c] - w.log_subsidy[c])
+        out.price_index[c] = exp(w.log_P[c])
+        out.expenditure[c] = w.spent[c]
+        out.ree_share[c] = w.share_R[c]
+    trade_shares(e.N, e.S, &w.costs, w.pull, w.whole, out.trade_share)
+
+
+cdef void finish_row(const Economy* e, Static* w, Row* out) noexcept nogil:
+    """Read off what factor markets gave; at a solution it is what the unknowns say."""
+    cdef Py_ssize_t i, c
+    for c in range(e.N * e.S):
         out.A_R[c], out.A_L[c] = exp(w.log_A_R[c]), exp(w.log_A_L[c])
-        out.price_index[c], out.value_added_price[c] = exp(w.log_P[c]), exp(w.log_v[c])
-        out.ree_share[c], out.revenue[c], out.spending[c] = w.share_R[c], w.sales[c], w.sales[c]
+        out.value_added_price[c] = exp(w.log_v[c])
+        out.revenue[c] = w.sales[c]
+        out.spending[c] = w.sales[c] * exp(w.log_subsidy[c])
     for i in range(e.N):
-        out.wage[i], out.ree_price[i] = exp(x[cells + i]), w.price[i]
+        out.wage[i], out.ree_price[i] = w.wage[i], w.price[i]
         out.price_consumption[i], out.final_demand[i] = exp(w.log_P_C[i]), w.income[i]
         out.ree_wedge_embargo[i] = w.embargo[i]
     out.ree_mine_price[0], out.ree_wedge_quota[0] = w.market.mine_price, w.market.quota_wedge
-    memcpy(out.trade_share, w.trade_share, e.N * cells * sizeof(f64))
 
 
 cdef int anderson(
-    const Economy* e, const Policy* p, Static* w, f64* x, f64* r, f64* last_r, f64* Q, f64* dG, f64* R, f64* worst
+    const Economy* e, const Policy* p, Static* w, Py_ssize_t memory, f64* x, f64* r, f64* last_r, f64* Q, f64* dG, f64* R,
+    f64* worst
 ) noexcept nogil:
     """Combine all passes so that the residual is smallest in least squares; the factorisation grows by a column a pass.
 
     ``Q``, ``dG``: (MEMORY, n); ``R``: (MEMORY + 1, MEMORY), its last row scratch. Returns passes, or 0 if not solved.
     """
-    cdef Py_ssize_t n = 2 * e.N * e.S + 2 * e.N
+    cdef Py_ssize_t n = static_unknowns(e)
     cdef Py_ssize_t c, k, m, held = 0
-    cdef Py_ssize_t limit = min(MEMORY, n // 2)  # more moves than that say little new in a small system
+    cdef Py_ssize_t limit = min(memory, n // 2)  # more moves than that say little new in a small system
     cdef int passes
-    cdef f64 dot, norm, whole
+    cdef f64 norm, whole
     cdef f64* gamma = R + MEMORY * MEMORY
     cdef f64* q
     for passes in range(1, PASSES + 1):
@@ -228,22 +350,14 @@ cdef int anderson(
             if held == limit:
                 held = 0
             q = Q + held * n
-            whole = 0.0
             for c in range(n):  # the last move is already in dG: add the change of residual
                 q[c] = r[c] - last_r[c]
                 dG[held * n + c] += q[c]
-                whole += q[c] * q[c]
+            whole = dot(n, q, q)
             for k in range(held):
-                dot = 0.0
-                for c in range(n):
-                    dot += Q[k * n + c] * q[c]
-                R[k * MEMORY + held] = dot
-                for c in range(n):
-                    q[c] -= dot * Q[k * n + c]
-            norm = 0.0
-            for c in range(n):
-                norm += q[c] * q[c]
-            norm = sqrt(norm)
+                R[k * MEMORY + held] = dot(n, Q + k * n, q)
+                add_scaled(n, -R[k * MEMORY + held], Q + k * n, q)
+            norm = sqrt(dot(n, q, q))
             R[held * MEMORY + held] = norm
             if norm > INDEPENDENT * sqrt(whole):  # otherwise the pass has taught nothing new
                 for c in range(n):
@@ -251,17 +365,13 @@ cdef int anderson(
                 held += 1
         memcpy(last_r, r, n * sizeof(f64))
         for k in range(held):
-            dot = 0.0
-            for c in range(n):
-                dot += Q[k * n + c] * r[c]
-            gamma[k] = dot
+            gamma[k] = dot(n, Q + k * n, r)
         for k in range(held - 1, -1, -1):
             for m in range(k + 1, held):
                 gamma[k] -= R[k * MEMORY + m] * gamma[m]
             gamma[k] /= R[k * MEMORY + k]
         for k in range(held):
-            for c in range(n):
-                r[c] -= gamma[k] * dG[k * n + c]
+            add_scaled(n, -gamma[k], dG + k * n, r)
         m = held if held < limit else 0
         for c in range(n):
             x[c] += r[c]
@@ -283,56 +393,72 @@ cdef class StaticSolver:
     cdef readonly bint endogenous
     cdef readonly double worst
     cdef readonly int passes
+    cdef public int memory
     cdef const f64[::1] economy_block
-    cdef f64[::1] memory, x, r, last, Q, dG, R
+    cdef f64[::1] block, x, r, last, Q, dG, R, row_block
     cdef Economy economy
     cdef Static work
 
     def __init__(self, parameters, bint endogenous):
-        cdef Py_ssize_t N = parameters.regions, S = parameters.sectors, n = 2 * N * S + 2 * N
+        cdef Py_ssize_t N = parameters.regions, S = parameters.sectors, n
         self.parameters, self.endogenous = parameters, endogenous
         self.economy_block = parameters.block
         self.economy = bind_economy(
             &self.economy_block[0], N, S, parameters.supplier, parameters.entry_in_final_good, parameters.deficit_follows_income
         )
-        self.memory = np.zeros(static_size(N, S))
-        self.work = bind_static(&self.memory[0], &self.economy, endogenous)
+        self.block = np.zeros(static_size(N, S))
+        self.work = bind_static(&self.block[0], &self.economy, endogenous)
+        n = static_unknowns(&self.economy)
         self.x, self.r, self.last = np.zeros(n), np.zeros(n), np.zeros(n)
-        self.Q, self.dG, self.R = np.zeros(MEMORY * n), np.zeros(MEMORY * n), np.zeros((MEMORY + 1) * MEMORY)
-        self.worst, self.passes = 0.0, 0
+        self.Q, self.dG, self.R = np.empty(MEMORY * n), np.empty(MEMORY * n), np.zeros((MEMORY + 1) * MEMORY)
+        self.row_block = np.zeros(row_size(N, S))
+        self.worst, self.passes, self.memory = 0.0, 0, MEMORY
+
+    cdef Policy _policy(self, const f64[::1] policy, Py_ssize_t unknowns) except *:
+        if policy.shape[0] != policy_size(self.economy.N, self.economy.S) or unknowns != self.x.shape[0]:
+            raise ValueError("policy or unknowns do not fit the economy")
+        return bind_policy(&policy[0], self.economy.N, self.economy.S)
 
     def solve(self, const f64[::1] policy, start=None):
         """Solve at a policy from ``start`` (unknowns, default the baseline). Returns True if tolerance was reached."""
-        if policy.shape[0] != policy_size(self.economy.N):
-            raise ValueError("policy does not fit the economy")
-        cdef Policy p = bind_policy(&policy[0], self.economy.N)
+        cdef Policy p = self._policy(policy, self.x.shape[0])
+        cdef Row out = bind_row(&self.row_block[0], self.economy.N, self.economy.S)
         np.asarray(self.x)[...] = 0.0 if start is None else start
         with nogil:
+            set_policy(&self.economy, &p, &self.work)
             self.passes = anderson(
-                &self.economy, &p, &self.work, &self.x[0], &self.r[0], &self.last[0],
+                &self.economy, &p, &self.work, self.memory, &self.x[0], &self.r[0], &self.last[0],
                 &self.Q[0], &self.dG[0], &self.R[0], &self.worst,
             )
+            if self.passes > 0:
+                static_map(&self.economy, &p, &self.work, &self.x[0], &self.r[0], &out)
         return self.passes > 0
 
     @property
+    def found(self):
+        """The row (states and equilibrium) of the last solve that reached tolerance."""
+        return np.array(self.row_block)
+
+    @property
     def unknowns(self):
-        """Log c, log w, log q, log Y/Y0 where the solver stands."""
+        """Log c, log E/E0 and, with rare earths, log w and log q where the solver stands."""
         return np.array(self.x)
 
     def residual(self, const f64[::1] policy, const f64[::1] x):
         """One pass from x less x: the system's residual."""
-        cdef Policy p = bind_policy(&policy[0], self.economy.N)
-        if x.shape[0] != self.x.shape[0] or policy.shape[0] != policy_size(self.economy.N):
-            raise ValueError("policy or unknowns do not fit the economy")
-        static_map(&self.economy, &p, &self.work, &x[0], &self.r[0], NULL)
+        cdef Policy p = self._policy(policy, x.shape[0])
+        with nogil:
+            set_policy(&self.economy, &p, &self.work)
+            static_map(&self.economy, &p, &self.work, &x[0], &self.r[0], NULL)
         return np.asarray(self.r) - np.asarray(x)
 
     def row(self, const f64[::1] policy, const f64[::1] x):
         """The row (states and equilibrium) at unknowns x."""
-        cdef f64[::1] block = np.zeros(row_size(self.economy.N, self.economy.S))
-        cdef Policy p = bind_policy(&policy[0], self.economy.N)
-        cdef Row out = bind_row(&block[0], self.economy.N, self.economy.S)
-        if x.shape[0] != self.x.shape[0] or policy.shape[0] != policy_size(self.economy.N):
-            raise ValueError("policy or unknowns do not fit the economy")
-        static_map(&self.economy, &p, &self.work, &x[0], &self.r[0], &out)
-        return np.asarray(block)
+        block = np.zeros(row_size(self.economy.N, self.economy.S))
+        cdef f64[::1] view = block
+        cdef Policy p = self._policy(policy, x.shape[0])
+        cdef Row out = bind_row(&view[0], self.economy.N, self.economy.S)
+        with nogil:
+            set_policy(&self.economy, &p, &self.work)
+            static_map(&self.economy, &p, &self.work, &x[0], &self.r[0], &out)
+        return block

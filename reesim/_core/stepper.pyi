@@ -1,5 +1,8 @@
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from reesim._core.layout import Array, Parameters
 
 class Stepper:
@@ -10,7 +13,15 @@ class Stepper:
     def __init__(self, parameters: Parameters, speeds: Sequence[float]) -> None: ...
     def solve(self, policy: Array) -> tuple[Array, float] | None: ...
     def follow(self) -> None: ...
-    def run(self, policies: Array, substeps: int, tolerance: float, rows: Array, residuals: Array) -> int: ...
+    def run(
+        self,
+        policies: Array,
+        regimes: npt.NDArray[np.int64],
+        substeps: int,
+        tolerance: float,
+        rows: Array,
+        residuals: Array,
+    ) -> int: ...
     @property
     def row(self) -> Array: ...
     @property

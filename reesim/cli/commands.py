@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from reesim.cli import output
+from reesim.cli.data import data_app
 from reesim.errors import InputError, ReesimError, ScenarioError, StoreError
 
 if TYPE_CHECKING:
@@ -79,7 +80,6 @@ app = typer.Typer(
     "With --json standard output is one JSON document (missing numbers are null), also for an error: "
     '{"error": {"type", "exit_code", "message", ...}}; messages go to standard error.',
 )
-data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Derive the shipped tables from raw data.")
 app.add_typer(data_app, name="data")
 
 
@@ -88,13 +88,6 @@ class Technology(str, Enum):  # noqa: UP042 - what older typers accept as a choi
 
     ENDOGENOUS = "endogenous"
     FIXED = "fixed"
-
-
-class Negatives(str, Enum):  # noqa: UP042
-    """What is done with negative raw cells."""
-
-    KEEP = "keep"
-    ZERO = "zero"
 
 
 ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="A bundled name (reesim list) or a YAML file.")]
@@ -334,35 +327,6 @@ def show_moments(
     for line in documents.moments_notes(table):
         output.say(line)
     output.say_choices(calibration.choices)
-
-
-@data_app.command(short_help="World input-output table (WIOD 2013).")
-def wiod(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A .RData or .xlsx file, or the folder of them.")],
-    year: Annotated[int, typer.Option("--year", help="1995 to 2011.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the table.")],
-    regions: Annotated[Path | None, typer.Option("--regions", metavar="MAP.csv", help="code_from,code,name")] = None,
-    sectors: Annotated[Path | None, typer.Option("--sectors", metavar="MAP.csv", help="code_from,code,name")] = None,
-    negatives: Annotated[Negatives, typer.Option("--negatives", help="Negative raw cells.")] = Negatives.KEEP,
-) -> None:
-    """Read a world input-output table (WIOD, release of 2013), aggregate it and save it as plain csv files."""
-    from reesim.data import wiod as reader
-
-    table = reader.build(source, year, out, regions, sectors, reader.Negatives[negatives.name])
-    output.say(f"{table.year}: {len(table.regions)} regions x {len(table.sectors)} sectors, written to {out}")
-    output.say(table.source)
-
-
-@data_app.command(short_help="Observed series of the episode.")
-def observed(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of the collected raw tables.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the tables.")],
-) -> None:
-    """Derive the observed series of the episode: quotas, exports, taxes, prices, wedges, events."""
-    from reesim import observed as series
-
-    for file in series.build(source, out):
-        output.say(f"written: {file}")
 
 
 def _load(name: str, sets: Sequence[str] | None, technology: Technology | None) -> Scenario:

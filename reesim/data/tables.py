@@ -1,135 +1,39 @@
-"""World input-output tables and the small embedded tables: one immutable object, plain csv files, exact round trips.
+"""World input-output tables: one immutable object, plain csv files, exact round trips.
 
-A table is stored as four csv files that open in any spreadsheet: ``regions.csv`` and ``sectors.csv`` (``code,name``),
-``flows.csv`` (a row for every exporter and sector, a column ``IMPORTER:SECTOR`` for every buyer of materials and
-``IMPORTER:final`` for final demand) and ``about.csv`` (``key,value``: year, source, licence, command, unit).
+A table is stored as a folder of csv files that open in any spreadsheet, in one of two forms. Both have ``regions.csv``
+and ``sectors.csv`` (``code,name``) and ``about.csv`` (``key,value``: year, source, licence, command, unit, treatments).
+The full form (`WorldTable`) has ``flows.csv`` (a row for every exporter and sector, a column ``IMPORTER:SECTOR`` for
+every buyer of materials and ``IMPORTER:final`` for final demand). The composite form, all that the model needs, is
+`reesim.data.composite.TradeTable`. `load` reads either, `composite` gives the second whatever it is given.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reesim.data.csvfiles import make_labels, parse_number, read_labels, read_rows, read_table
+from reesim.data.composite import TradeTable as TradeTable
+from reesim.data.composite import require_usable
+from reesim.data.compositefiles import load_composite, save_composite
+from reesim.data.csvfiles import UNIT as UNIT
+from reesim.data.csvfiles import about_rows, block_rows, listed, read_about, read_block, read_labels, write_table
+from reesim.data.facts import DATA as DATA
+from reesim.data.facts import UNVERIFIED as UNVERIFIED
+from reesim.data.facts import load_elasticities as load_elasticities
+from reesim.data.facts import load_employment as load_employment
+from reesim.data.facts import load_rare_earth_accounts as load_rare_earth_accounts
+from reesim.data.facts import read_facts as read_facts
+from reesim.data.grouping import Array as Array
+from reesim.data.grouping import Grouping as Grouping
+from reesim.data.grouping import sum_groups as sum_groups
 from reesim.errors import DataError, StoreError
 from reesim.labels import Labels
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Array = NDArray[np.float64]
-
-DATA = Path(__file__).parent
 EMBEDDED = "world_2009_5x14"
-UNIT = "million USD a year"
 FINAL = "final"
-UNVERIFIED = "unverified"
-"""What every output says of a number whose status is M, from memory."""
-
-_ABOUT = ("year", "source", "licence", "command")
-_NUMBERS = ("value", "epsilon", "gamma", "million")
-_LISTED = 8  # cells named one by one in an error before the rest are only counted
-
-
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """Which group every label of a finer list belongs to.
-
-    Parameters
-    ----------
-    members : tuple of str
-        Codes of the finer list, each once.
-    groups : tuple of int
-        For each member, its position in `labels`.
-    labels : Labels
-        The groups, in the order in which the file first names them.
-    """
-
-    members: tuple[str, ...]
-    groups: tuple[int, ...]
-    labels: Labels
-
-    @classmethod
-    def read(cls, file: Path, kind: str) -> Grouping:
-        """Read a csv file with columns ``code_from,code,name``.
-
-        Raises
-        ------
-        DataError
-            If the file cannot be read, a member stands twice, or a group has two names.
-        """
-        groups: dict[str, str] = {}
-        members: dict[str, str] = {}
-        for row, (member, code, name) in enumerate(read_table(file, ("code_from", "code", "name")), start=2):
-            if member in members:
-                raise DataError(f"{file}: row {row}, column 'code_from': {member!r} stands twice; keep one of the rows")
-            if groups.setdefault(code, name) != name:
-                raise DataError(
-                    f"{file}: row {row}, column 'name': {code!r} is {name!r} here and {groups[code]!r} above; use one"
-                )
-            members[member] = code
-        order = list(groups)
-        labels = make_labels(kind, order, [groups[code] for code in order], file)
-        return cls(tuple(members), tuple(order.index(code) for code in members.values()), labels)
-
-    @classmethod
-    def identity(cls, labels: Labels) -> Grouping:
-        """Every label its own group."""
-        return cls(labels.codes, tuple(range(len(labels))), labels)
-
-    def positions(self, codes: Sequence[str]) -> NDArray[np.intp]:
-        """Group of each of `codes` (letter case does not matter).
-
-        Raises
-        ------
-        DataError
-            If a code has no group, or the grouping names one that is not there.
-        """
-        known = {member.casefold(): group for member, group in zip(self.members, self.groups, strict=True)}
-        kind = self.labels.kind
-        missing = [code for code in codes if code.casefold() not in known]
-        present = {code.casefold() for code in codes}
-        foreign = [member for member in self.members if member.casefold() not in present]
-        if missing or foreign:
-            parts = []
-            if missing:
-                parts.append(f"no group for {kind} {', '.join(missing)}")
-            if foreign:
-                parts.append(f"the table has no {kind} {', '.join(foreign)}")
-            raise DataError(f"{kind} map: {'; '.join(parts)}. Give every {kind} of the table one row of the map.")
-        return np.array([known[code.casefold()] for code in codes], dtype=np.intp)
-
-
-def sum_groups(array: Array, positions: NDArray[np.intp], size: int, axis: int) -> Array:
-    """Sum an array over groups along one axis.
-
-    Parameters
-    ----------
-    array : ndarray
-        Any shape.
-    positions : ndarray of int
-        Group of each entry along `axis`.
-    size : int
-        Number of groups.
-    axis : int
-        Axis to sum over.
-
-    Returns
-    -------
-    ndarray
-        As `array`, with length `size` along `axis`; added in index order, so the result does not depend on the machine.
-    """
-    moved = np.moveaxis(array, axis, 0)
-    total = np.zeros((size, *moved.shape[1:]))
-    np.add.at(total, positions, moved)
-    return np.ascontiguousarray(np.moveaxis(total, 0, axis))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,6 +94,11 @@ class WorldTable:
         )
 
     @property
+    def treatments(self) -> tuple[str, ...]:
+        """None: a full table holds the flows of its source as they stand."""
+        return ()
+
+    @property
     def output_js(self) -> Array:
         """Sales of sector s of region j, shape (N, S): the row sums of all uses, so that markets clear exactly."""
         output: Array = self.intermediate_jsik.sum(axis=(2, 3)) + self.final_jsi.sum(axis=2)
@@ -237,6 +146,28 @@ class WorldTable:
             self.year, by_region.labels, by_sector.labels, flows, final, self.source, self.licence, self.command
         )
 
+    def composite(self, tariff_jis: Array | None = None) -> TradeTable:
+        """Composite flows: trade, and spending on composites at user prices.
+
+        Parameters
+        ----------
+        tariff_jis : ndarray, shape (N, N, S), optional
+            Ad-valorem tariff rates in force. The table's flows are before tariffs; users pay them on top, every user
+            of a flow the same rate, so value added is what is left of output after tariffs on materials.
+        """
+        flows, final = self.intermediate_jsik, self.final_jsi
+        if tariff_jis is not None:
+            paid_jsi = 1.0 + np.asarray(tariff_jis, dtype=np.float64).transpose(0, 2, 1)
+            materials = np.einsum("jsik,jsi->iks", flows, paid_jsi)
+            spent = (final * paid_jsi).sum(axis=0).T
+        else:
+            materials, spent = self.materials_iks, self.final_is
+        told = (self.source, self.licence, self.command)
+        rates = np.zeros(0) if tariff_jis is None else np.asarray(tariff_jis, dtype=np.float64)
+        return TradeTable(
+            self.year, self.regions, self.sectors, self.trade_jis, materials, np.ascontiguousarray(spent), *told, rates
+        )
+
     def negative_cells(self) -> tuple[str, ...]:
         """Trade flows X_jis and final-demand totals below zero, each as ``what[where] = value``."""
         region, sector = self.regions.codes, self.sectors.codes
@@ -269,108 +200,84 @@ def refuse_negative(table: WorldTable, context: str) -> None:
     """
     cells = table.negative_cells()
     if cells:
-        listed = ", ".join(cells[:_LISTED])
-        more = f" and {len(cells) - _LISTED} more" if len(cells) > _LISTED else ""
         raise DataError(
-            f"{context}: {len(cells)} cells are negative: {listed}{more}. "
-            "Aggregate further, or set the negative cells to zero"
+            f"{context}: {len(cells)} cells are negative: {listed(cells)}. "
+            "Aggregate further, or choose a treatment of negatives: zero, produce, shares, keep"
         )
 
 
 def embedded() -> WorldTable:
     """Return the shipped table: 2009, five regions and fourteen sectors."""
-    return load(EMBEDDED)
+    return _load_world(_files(EMBEDDED))
 
 
-def load(place: Path | str) -> WorldTable:
-    """Load a table from a folder of csv files, or a shipped table by name.
+def load(place: Path | str) -> WorldTable | TradeTable:
+    """Load a table, of whichever form, from a folder of csv files, or a shipped table by name.
 
     Raises
     ------
     DataError
         Naming file, row and column of the first thing that is wrong.
     """
-    file = _files(place)
-    regions, sectors = (read_labels(file[part], kind) for part, kind in (("regions", "region"), ("sectors", "sector")))
-    intermediate, final = _read_flows(file["flows"], regions, sectors)
-    about = {key: value for key, value in read_table(file["about"], ("key", "value"))}
-    missing = [key for key in _ABOUT if not about.get(key)]
-    if missing:
-        raise DataError(f"{file['about']}: no row for {', '.join(missing)}; add one, as key,value")
-    if about.get("unit", UNIT) != UNIT:
-        raise DataError(f"{file['about']}: unit is {about['unit']!r}; convert the flows to {UNIT!r}")
-    if not about["year"].isdecimal():
-        raise DataError(f"{file['about']}: column 'value': year {about['year']!r} is not a whole number")
-    table = WorldTable(
-        int(about["year"]), regions, sectors, intermediate, final, about["source"], about["licence"], about["command"]
-    )
-    refuse_negative(table, str(file["flows"]))
-    return table
+    folder = Path(place)
+    if (folder / "trade.csv").is_file():
+        if (folder / "flows.csv").is_file():
+            raise DataError(f"{folder}: flows.csv and trade.csv are two tables; keep one of them in this folder")
+        return load_composite(folder)
+    return _load_world(_files(place))
 
 
-def save(table: WorldTable, folder: Path) -> None:
-    """Write a table as four csv files into `folder`, which is made if need be; `load` gives back every bit.
+def composite(table: Path | str | WorldTable | TradeTable) -> TradeTable:
+    """Return the composite flows of a table or of what stands at a place, fit for the model.
+
+    Accounts that close only to the digits published (1e-6) are closed to rounding by `TradeTable.balanced`.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read, or has cells from which no shares can be taken.
+    """
+    found = load(table) if isinstance(table, Path | str) else table
+    flows = (found if isinstance(found, TradeTable) else found.composite()).balanced()
+    require_usable(flows, str(table) if isinstance(table, Path | str) else flows.title)
+    return flows
+
+
+def save(table: WorldTable | TradeTable, folder: Path) -> None:
+    """Write a table as csv files into `folder`, which is made if need be; `load` gives back every bit.
 
     Raises
     ------
     DataError
         If a code cannot be part of a column name.
     StoreError
-        If the files cannot be written.
+        If the files cannot be written, or the folder holds a table of the other form.
     """
+    stranger = folder / ("flows.csv" if isinstance(table, TradeTable) else "trade.csv")
+    if stranger.exists():
+        raise StoreError(f"{stranger}: this folder holds a table of another form; choose another folder")
+    if isinstance(table, TradeTable):
+        save_composite(table, folder)
+        return
     for code in (*table.regions.codes, *table.sectors.codes):
         if not code or ":" in code or code.casefold() == FINAL or code != code.strip():
             raise DataError(f"code {code!r} cannot name a column of flows.csv; use a word without ':', not {FINAL!r}")
-    about: list[tuple[str, str]] = [(key, str(getattr(table, key))) for key in _ABOUT]
-    for text in (*table.regions.names, *table.sectors.names, *(value for _, value in about)):
-        if not text or text != text.strip():
-            raise DataError(f"{text!r} would not come back from a csv file; give a text without blanks at its ends")
-    contents: dict[str, Iterable[Sequence[str]]] = {
-        "regions": [("code", "name"), *zip(table.regions.codes, table.regions.names, strict=True)],
-        "sectors": [("code", "name"), *zip(table.sectors.codes, table.sectors.names, strict=True)],
-        "flows": _flow_rows(table),
-        "about": [("key", "value"), *about, ("unit", UNIT)],
-    }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for part, rows in contents.items():
-            with (folder / f"{part}.csv").open("w", encoding="utf-8", newline="") as stream:
-                csv.writer(stream, lineterminator="\n").writerows(rows)
-    except OSError as error:
-        raise StoreError(f"{folder}: the table cannot be written: {error}. Choose another folder") from error
+    n, s = len(table.regions), len(table.sectors)
+    flows = np.hstack([table.intermediate_jsik.reshape(n * s, n * s), table.final_jsi.reshape(n * s, n)])
+    keys = {"exporter": table.regions, "sector": table.sectors}
+    rows = block_rows(keys, _columns(table.regions, table.sectors), flows)
+    write_table(folder, {"flows": rows, "about": about_rows(table)}, (table.regions, table.sectors))
 
 
-def load_elasticities() -> pd.DataFrame:
-    """Elasticities of the deck by sector: columns sector, epsilon, gamma, status, source, flag."""
-    return read_facts(DATA / "elasticities.csv")
-
-
-def load_rare_earth_accounts() -> pd.DataFrame:
-    """Rare-earth market of 2009: columns key, value, unit, status, source, flag; shares as ``use_share.CHN``."""
-    return read_facts(DATA / "rare_earth_accounts.csv")
-
-
-def load_employment() -> pd.DataFrame:
-    """Employment of 2009 in million persons: columns region, million, status, source, flag."""
-    return read_facts(DATA / "labour_2009.csv")
-
-
-def read_facts(file: Path) -> pd.DataFrame:
-    """Read a small table of stated facts; adds column ``flag``, which says of every row from memory: unverified."""
-    import pandas as pd
-
-    header, *rows = read_rows(file)
-    columns: dict[str, list[str] | list[float]] = {}
-    for position, name in enumerate(header):
-        cells = [row[position] for row in rows]
-        # Python's float() gives the nearest number in every version of pandas; the precision of read_csv changed.
-        columns[name] = (
-            [parse_number(cell, file, row, name) for row, cell in enumerate(cells, start=2)]
-            if name in _NUMBERS
-            else cells
-        )
-    columns["flag"] = [UNVERIFIED if status == "M" else "" for status in columns["status"]]
-    return pd.DataFrame(columns)
+def _load_world(file: dict[str, Path]) -> WorldTable:
+    regions, sectors = (read_labels(file[part], kind) for part, kind in (("regions", "region"), ("sectors", "sector")))
+    n, s = len(regions), len(sectors)
+    flows = read_block(file["flows"], {"exporter": regions, "sector": sectors}, _columns(regions, sectors))
+    year, about, _ = read_about(file["about"])
+    intermediate, final = flows[:, : n * s].reshape(n, s, n, s), flows[:, n * s :].reshape(n, s, n)
+    table = WorldTable(year, regions, sectors, intermediate, final, **about)
+    refuse_negative(table, str(file["flows"]))
+    return table
 
 
 def _files(place: Path | str) -> dict[str, Path]:
@@ -385,37 +292,3 @@ def _files(place: Path | str) -> dict[str, Path]:
 
 def _columns(regions: Labels, sectors: Labels) -> list[str]:
     return [f"{i}:{k}" for i in regions for k in sectors] + [f"{i}:{FINAL}" for i in regions]
-
-
-def _flow_rows(table: WorldTable) -> list[list[str]]:
-    rows = [["exporter", "sector", *_columns(table.regions, table.sectors)]]
-    for j, exporter in enumerate(table.regions):
-        for s, sector in enumerate(table.sectors):
-            numbers = [*table.intermediate_jsik[j, s].ravel().tolist(), *table.final_jsi[j, s].tolist()]
-            rows.append([exporter, sector, *(_text(number) for number in numbers)])
-    return rows
-
-
-def _text(number: float) -> str:
-    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
-
-
-def _read_flows(file: Path, regions: Labels, sectors: Labels) -> tuple[Array, Array]:
-    header, *rows = read_rows(file)
-    expected = ["exporter", "sector", *_columns(regions, sectors)]
-    if sorted(header) != sorted(expected):
-        wrong = sorted(set(header) ^ set(expected)) or ["a column that stands twice"]
-        raise DataError(f"{file}: row 1: the columns do not fit the labels: {', '.join(wrong[:_LISTED])}")
-    place = [header.index(column) for column in expected]
-    n, s = len(regions), len(sectors)
-    wanted = {(region, sector): r for r, (region, sector) in enumerate((j, k) for j in regions for k in sectors)}
-    flows = np.full((n * s, n * s + n), np.nan)
-    for number, row in enumerate(rows, start=2):
-        key = (row[place[0]], row[place[1]])
-        position = wanted.pop(key, None)
-        if position is None:
-            raise DataError(f"{file}: row {number}: {key[0]},{key[1]} stands twice or is not among the labels")
-        flows[position] = [parse_number(row[column], file, number, header[column]) for column in place[2:]]
-    if wanted:
-        raise DataError(f"{file}: no row for {', '.join(':'.join(key) for key in list(wanted)[:_LISTED])}")
-    return flows[:, : n * s].reshape(n, s, n, s), flows[:, n * s :].reshape(n, s, n)

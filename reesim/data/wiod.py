@@ -5,8 +5,8 @@ needs ``openpyxl``; both come with ``pip install 'reesim[data]'``. Either form g
 summed over regions and industries by maps (csv files with columns ``code_from,code,name``).
 
 Final demand of the source has negative cells: changes in inventories, and a handful of disinvestments. They are kept
-in the sums: a flow is what was sold, whatever stock it came from. Only a trade flow or final-demand total that is
-negative after the summation is refused; on request (`Negatives.ZERO`) every negative raw cell is set to zero first.
+in the sums: a flow is what was sold, whatever stock it came from. What is below zero after the summation (a trade flow,
+final demand of a composite) needs a treatment by name, see `reesim.data.treatments`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reesim.data.composite import TradeTable
 from reesim.data.csvfiles import make_labels
-from reesim.data.tables import DATA, Array, Grouping, WorldTable, refuse_negative, save
+from reesim.data.tables import DATA, Array, Grouping, WorldTable, save
+from reesim.data.treatments import Losses, Negatives, member, treat
 from reesim.errors import DataError
 from reesim.labels import Labels
 
@@ -34,13 +35,6 @@ FINAL_CATEGORIES = 5
 _CODE = re.compile(r"c\d+", re.IGNORECASE)
 _INDUSTRY_CODES = frozenset(f"c{number}" for number in range(1, 36))
 _HEADER_DEPTH = 30  # rows searched for the labels; the workbooks need six
-
-
-class Negatives(Enum):
-    """What is done with negative raw cells: changes in inventories and disinvestment."""
-
-    KEEP = "kept in the sums"
-    ZERO = "set to zero"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,27 +104,19 @@ def find(source: Path, year: int) -> Path:
     raise DataError(f"{source}: no wiot_{year}.RData and no wiot{year % 100:02d}_row_*.xlsx in this folder")
 
 
-def aggregate(
-    raw: RawTable, regions: Grouping, sectors: Grouping, *, command: str, negatives: Negatives = Negatives.KEEP
-) -> WorldTable:
-    """Sum a raw table over groups; whole numbers sum exactly, in any order.
+def aggregate(raw: RawTable, regions: Grouping, sectors: Grouping, *, command: str) -> WorldTable:
+    """Sum a raw table over groups; whole numbers sum exactly, in any order. Negative cells stay in the sums.
 
     Raises
     ------
     DataError
-        If a map does not cover the table, or a trade flow or final-demand total is negative after the summation.
+        If a map does not cover the table.
     """
-    flows, final = raw.intermediate_jsik, raw.final_jsic
-    if negatives is Negatives.ZERO:
-        flows, final = np.maximum(flows, 0.0), np.maximum(final, 0.0)
-    told = f"{raw.negatives} negative raw cells of final demand {negatives.value}"
+    told = f"{raw.negatives} negative raw cells of final demand kept in the sums"
     source = f"World Input-Output Database, release 2013, table of {raw.year}; {told}"
     plain = (Labels("region", raw.regions, raw.regions), Labels("sector", raw.industries, raw.industries))
-    table = WorldTable(raw.year, *plain, flows, final.sum(axis=3), source, LICENCE, command)
-    table = table.aggregate(regions, sectors)
-    n, s = len(regions.labels), len(sectors.labels)
-    refuse_negative(table, f"table of {raw.year}, {n} regions x {s} sectors, {told}")
-    return table
+    table = WorldTable(raw.year, *plain, raw.intermediate_jsik, raw.final_jsic.sum(axis=3), source, LICENCE, command)
+    return table.aggregate(regions, sectors)
 
 
 def build(
@@ -139,9 +125,10 @@ def build(
     out: Path,
     regions: Path | None = None,
     sectors: Path | None = None,
-    negatives: Negatives = Negatives.KEEP,
-) -> WorldTable:
-    """Find, read, aggregate and save one year.
+    negatives: Negatives | str = Negatives.REFUSE,
+    losses: Losses | str | None = None,
+) -> WorldTable | TradeTable:
+    """Find, read, aggregate, treat and save one year.
 
     Parameters
     ----------
@@ -152,14 +139,16 @@ def build(
     out : pathlib.Path
         Folder of the table.
     regions, sectors : pathlib.Path, optional
-        Map files, or names of shipped maps (``wiod_regions_41``, ``wiod_sectors_35`` keep every label). Default: five
-        regions and the fourteen sectors of section 6.
-    negatives : Negatives
-        What is done with negative raw cells.
+        Map files, or shipped maps by name or size (``wiod_regions_41`` or ``41``, ``wiod_sectors_35`` or ``35`` keep
+        every label). Default: five regions and the fourteen sectors of section 6.
+    negatives, losses
+        Treatment of cells that are negative after the summation and of sectors without value added, see
+        `treatments.treat`.
 
     Returns
     -------
-    WorldTable
+    WorldTable or TradeTable
+        The full table where nothing had to be treated; otherwise the composite table with its treatments.
 
     Raises
     ------
@@ -170,17 +159,27 @@ def build(
     """
     by_region, by_sector = (_grouping(regions, REGIONS, "region"), _grouping(sectors, SECTORS, "sector"))
     options = [f" --{name} {path.name}" for name, path in (("regions", regions), ("sectors", sectors)) if path]
-    if negatives is not Negatives.KEEP:
-        options.append(f" --negatives {negatives.name.casefold()}")
+    chosen = member(Negatives, negatives)
+    if chosen is not Negatives.REFUSE:
+        options.append(f" --negatives {chosen.value}")
+    if losses is not None:
+        options.append(f" --losses {member(Losses, losses).value}")
     command = f"reesim data wiod DIR --year {year} --out DIR{''.join(options)}"
-    table = aggregate(read(source, year), by_region, by_sector, command=command, negatives=negatives)
-    save(table, out)
-    return table
+    raw = read(source, year)
+    table = aggregate(raw, by_region, by_sector, command=command)
+    try:
+        flows = treat(table.composite(), negatives, losses)
+    except DataError as error:
+        raise DataError(f"{raw.negatives} negative raw cells are kept in the sums; {error}") from error
+    usable = flows if flows.treatments else table
+    save(usable, out)
+    return usable
 
 
 def _grouping(given: Path | None, default: str, kind: str) -> Grouping:
     name = str(given or default)
     shipped = {file.stem: file for file in DATA.glob(f"wiod_{kind}s_*.csv")}
+    name = f"wiod_{kind}s_{name}" if name.isdecimal() else name
     if name not in shipped and not Path(name).is_file():
         raise DataError(f"{name}: neither a {kind} map nor a shipped one; shipped: {', '.join(sorted(shipped))}")
     return Grouping.read(shipped.get(name, Path(name)), kind)

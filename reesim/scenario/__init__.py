@@ -1,8 +1,9 @@
-"""Scenarios: validated YAML, dated policy instruments, the calendar. A new instrument goes into `reesim.scenario.policy`."""
+"""Scenarios: validated YAML, dated policy instruments, the calendar. How to add an instrument: `reesim.scenario.policy`."""
 
 from reesim.scenario.model import (
     DEFAULT_REGIONS,
     DEFAULT_SECTORS,
+    Elasticities,
     Scenario,
     bundled,
     check,
@@ -14,6 +15,7 @@ from reesim.scenario.model import (
 __all__ = [
     "DEFAULT_REGIONS",
     "DEFAULT_SECTORS",
+    "Elasticities",
     "Scenario",
     "bundled",
     "check",

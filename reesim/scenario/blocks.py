@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
@@ -16,10 +17,13 @@ from reesim.scenario.checking import (
     Block,
     ByLabel,
     EndDate,
+    ExporterCode,
     Found,
     HalfLife,
+    Line,
     Positive,
     Refused,
+    RegionCode,
     SectorCode,
     StartDate,
     World,
@@ -28,6 +32,7 @@ from reesim.scenario.checking import (
     shown,
     world_of,
 )
+from reesim.scenario.worlds import DEFAULT_TABLE
 from reesim.variables import VARIABLES
 
 DEFAULT_SIGMA = 6.0
@@ -56,10 +61,16 @@ Substeps = Annotated[
     _branch(str, "auto", "count"),
 ]
 _as_dict = PlainSerializer(dict, return_type=dict[str, float])
-Elasticities = Annotated[dict[SectorCode, Positive], AfterValidator(ByLabel), _as_dict]
+_BySector = Annotated[dict[SectorCode, Positive], AfterValidator(ByLabel), _as_dict]
 Weights = Annotated[dict[SectorCode, Annotated[float, Field(ge=0.0, lt=1.0)]], AfterValidator(ByLabel), _as_dict]
+_NotNegative = Annotated[float, Field(ge=0.0)]
+SupplyElasticity = Annotated[
+    Annotated[_NotNegative, Tag("number")]
+    | Annotated[Annotated[dict[RegionCode, _NotNegative], AfterValidator(ByLabel), _as_dict], Tag("by region")],
+    _branch(Mapping, "by region", "number"),
+]
 Sigma = Annotated[
-    Annotated[Positive, Tag("number")] | Annotated[Elasticities, Tag("by sector")],
+    Annotated[Positive, Tag("number")] | Annotated[_BySector, Tag("by sector")],
     _branch(Mapping, "by sector", "number"),
 ]
 
@@ -82,9 +93,13 @@ class CalendarBlock(Block):
 
 
 class CalibrationBlock(Block):
-    """How rare earths are carved out of the baseline year, and what restricted them already."""
+    """The table of the baseline year, how rare earths are carved out of it, and what restricted them already."""
 
-    ree_shares: Literal["deck", "accounts"] = "deck"
+    table: Line = DEFAULT_TABLE
+    trade_elasticity: Line | None = None
+    exporter: ExporterCode | None = None
+    negative_final_demand: Literal["as_is", "clip"] = "as_is"
+    ree_shares: Literal["deck", "accounts", "none"] = "deck"
     baseline_tax: float = Field(default=0.0, gt=-1.0)
     baseline_exports_tonnes: Positive = 43_900.0
 
@@ -97,14 +112,16 @@ class ParameterBlock(Block):
     mu: AboveOne = DEFAULT_MU
     delta: float = 0.0
     gamma: Weights = Field(default_factory=dict, validate_default=True)
-    epsilon: Elasticities = Field(default_factory=dict, validate_default=True)
+    epsilon: _BySector = Field(default_factory=dict, validate_default=True)
+    ree_supply_elasticity: SupplyElasticity = 0.0
 
-    @field_validator("sigma", "gamma", "epsilon", mode="before")
+    @field_validator("sigma", "gamma", "epsilon", "ree_supply_elasticity", mode="before")
     @classmethod
-    def _each_sector_once(cls, value: object, info: ValidationInfo) -> object:
+    def _each_label_once(cls, value: object, info: ValidationInfo) -> object:
         world = world_of(info)
         if isinstance(value, Mapping) and world is not None:
-            report(info, _twice(value, world.sectors, str(info.field_name)))
+            name = str(info.field_name)
+            report(info, _twice(value, labels_of(name, world), name))
         return value
 
     @field_validator("delta")
@@ -121,7 +138,8 @@ class ParameterBlock(Block):
     @classmethod
     def _replaceable(cls, epsilon: Mapping[str, float], info: ValidationInfo) -> Mapping[str, float]:
         world, known = world_of(info), info.data
-        if world is not None and {"mu", "delta", "gamma"} <= set(known):
+        # In a world without rare earths nothing is replaced.
+        if world is not None and world.exporter is not None and {"mu", "delta", "gamma"} <= set(known):
             report(info, _too_substitutable(world, known["gamma"], epsilon, theta(known["delta"], known["mu"])))
         return epsilon
 
@@ -136,6 +154,17 @@ class ParameterBlock(Block):
             return tuple(self.sigma.get(code, DEFAULT_SIGMA) for code in sectors)
         return (self.sigma,) * len(sectors)
 
+    def ree_supply_elasticity_of(self, regions: Labels) -> tuple[float, ...]:
+        """Elasticity of each region's own supply; regions that a mapping leaves out have fixed supply."""
+        if isinstance(self.ree_supply_elasticity, Mapping):
+            return tuple(self.ree_supply_elasticity.get(code, 0.0) for code in regions)
+        return (self.ree_supply_elasticity,) * len(regions)
+
+
+def labels_of(parameter: str, world: World) -> Labels:
+    """Labels by which a parameter is given."""
+    return world.regions if parameter == "ree_supply_elasticity" else world.sectors
+
 
 def theta(delta: float, mu: float) -> float:
     """Return delta + 1/(mu - 1), eq. (4), exactly zero at its lower bound."""
@@ -145,16 +174,16 @@ def theta(delta: float, mu: float) -> float:
     return 0.0 if delta == -1.0 / (mu - 1.0) else delta + 1.0 / (mu - 1.0)
 
 
-def _twice(numbers: Mapping[object, object], sectors: Labels, name: str) -> Iterator[Found]:
+def _twice(numbers: Mapping[object, object], labels: Labels, name: str) -> Iterator[Found]:
     seen: dict[str, object] = {}
     for label in numbers:
         try:
-            code = sectors.codes[sectors.index(str(label)[:60])]
+            code = labels.codes[labels.index(str(label)[:60])]
         except LabelError:
             continue
         if code in seen:
             path = ("parameters", name, str(label))
-            yield Found(path, f"the sector {code} stands twice, as {seen[code]!r} and as {label!r}", at_key=True)
+            yield Found(path, f"the {labels.kind} {code} stands twice, as {seen[code]!r} and as {label!r}", at_key=True)
         seen[code] = label
 
 
@@ -172,6 +201,30 @@ def _too_substitutable(
             )
             path = ("parameters", "epsilon", code)
             yield Found(path, message, f"keep it below {1.0 + 1.0 / theta_value:.6g}, or lower delta, or raise mu")
+
+
+@dataclass(frozen=True, slots=True)
+class Elasticities:
+    """What a scenario says of the elasticities, by sector of its table and by region.
+
+    Attributes
+    ----------
+    sigma_s, epsilon_s, gamma_s : tuple of float, (S,)
+        Elasticity of trade, of substitution between the bundles, weight of the R bundle; the weights are 0 in a world
+        without rare earths.
+    rho, mu, theta : float
+        Of final demand, between varieties, and (4)'s exponent; without technology mu is inf and theta 0.
+    ree_supply_i : tuple of float, (N,)
+        Of the supply of rare earths from mines that a region owns.
+    """
+
+    sigma_s: tuple[float, ...]
+    epsilon_s: tuple[float, ...]
+    gamma_s: tuple[float, ...]
+    rho: float
+    mu: float
+    theta: float
+    ree_supply_i: tuple[float, ...]
 
 
 class AdjustmentBlock(Block):

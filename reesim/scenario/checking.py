@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -33,6 +34,7 @@ from reesim.scenario.calendar import parse_end, parse_start
 from reesim.scenario.yaml_source import KeyPath, dotted
 
 MAX_PROBLEMS = 50
+NO_EXPORTER = "none"
 
 
 class Refused(ValueError):
@@ -61,29 +63,35 @@ class World:
     ----------
     regions, sectors : Labels
         Of the calibration that the scenario will run on.
-    exporter : str
-        Code of the region that restricts its exports.
+    exporter : str or None
+        Code of the region whose rare earths the world uses; None in a world without rare earths.
     elasticities : mapping of str to (float, float)
         Default epsilon and gamma by sector code, which `parameters` may override.
     """
 
     regions: Labels
     sectors: Labels
-    exporter: str
-    elasticities: Mapping[str, tuple[float, float]]
+    exporter: str | None
+    elasticities: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Handed to the validators: the world, and the list that `report` fills."""
+    """Handed to the validators: the world (None if it could not be read), the scenario's folder, what `report` fills."""
 
-    world: World
+    world: World | None
+    folder: Path = Path()
     found: list[Found] = field(default_factory=list)
 
 
 def world_of(info: ValidationInfo) -> World | None:
     """World that the validation runs in; None for a block made by hand, whose labels are then taken as they are."""
     return info.context.world if isinstance(info.context, Context) else None
+
+
+def folder_of(info: ValidationInfo) -> Path:
+    """Folder that the files of a scenario are relative to; for a block made by hand the current one."""
+    return info.context.folder if isinstance(info.context, Context) else Path()
 
 
 def report(info: ValidationInfo, found: Iterable[Found]) -> None:
@@ -154,6 +162,19 @@ def _importer(label: str, info: ValidationInfo) -> str:
     return code
 
 
+def _exporter(label: str, info: ValidationInfo) -> str:
+    return label if label == NO_EXPORTER else _region(label, info)
+
+
+def _each_once(labels: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+    what = str(info.field_name).removesuffix("s")
+    if labels is not None and not labels:
+        raise Refused(f"should name at least one {what}", "leave it out for all")
+    if labels and len(set(labels)) < len(labels):
+        raise Refused(f"a {what} stands twice in {', '.join(labels)}")
+    return labels
+
+
 def _sector(label: str, info: ValidationInfo) -> str:
     world = world_of(info)
     return _code(world.sectors, label) if world else label
@@ -222,7 +243,11 @@ EndDate = Annotated[
     datetime.date, BeforeValidator(parse_end), _date_schema("Inclusive: a partial date ends on its last day.")
 ]
 Importer = Annotated[str, AfterValidator(_importer)]
+RegionCode = Annotated[str, AfterValidator(_region)]
 SectorCode = Annotated[str, AfterValidator(_sector)]
+ExporterCode = Annotated[str, AfterValidator(_exporter)]
+RegionCodes = Annotated[tuple[RegionCode, ...] | None, Field(strict=False), AfterValidator(_each_once)]
+SectorCodes = Annotated[tuple[SectorCode, ...] | None, Field(strict=False), AfterValidator(_each_once)]
 
 
 def shown(value: object) -> str:
@@ -279,7 +304,13 @@ def findings(error: ValidationError, data: object, keys_of: Mapping[str, Iterabl
         yield _translate(item, path, _at(data, path), keys_of, data)
 
 
-_TAGGED = (("policies",), ("parameters", "sigma"), ("output", "variables"), ("calendar", "substeps"))
+_TAGGED = (
+    ("policies",),
+    ("parameters", "sigma"),
+    ("parameters", "ree_supply_elasticity"),
+    ("output", "variables"),
+    ("calendar", "substeps"),
+)
 
 
 def _in_file(loc: tuple[str | int, ...]) -> KeyPath:

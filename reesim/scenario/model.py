@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import functools
-import importlib.resources
+import math
 import os
 from collections.abc import Iterable, Mapping
-from importlib.resources.abc import Traversable
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,9 +13,19 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_
 
 from reesim.errors import Problem, ScenarioError
 from reesim.labels import Labels
+from reesim.scenario import policy as instruments
 from reesim.scenario import yaml_source
-from reesim.scenario.blocks import AdjustmentBlock, CalendarBlock, CalibrationBlock, OutputBlock, ParameterBlock
-from reesim.scenario.calendar import Calendar
+from reesim.scenario.blocks import (
+    AdjustmentBlock,
+    CalendarBlock,
+    CalibrationBlock,
+    Elasticities,
+    OutputBlock,
+    ParameterBlock,
+    labels_of,
+    theta,
+)
+from reesim.scenario.calendar import Calendar, parse_start
 from reesim.scenario.checking import (
     MAX_PROBLEMS,
     Block,
@@ -26,54 +34,23 @@ from reesim.scenario.checking import (
     Line,
     World,
     findings,
-    nearest,
     report,
     shown,
     world_of,
 )
-from reesim.scenario.clashes import conflicts
+from reesim.scenario.clashes import conflicts, file_conflicts
+from reesim.scenario.library import bundled_files, read_source
 from reesim.scenario.overrides import Overrides, address, apply, parse_assignment, plain, written_as
-from reesim.scenario.policy import INSTRUMENTS, Policy, PolicySchedule, schedule
+from reesim.scenario.policy import INSTRUMENTS, Policy, PolicySchedule
+from reesim.scenario.worlds import DEFAULT_REGIONS, DEFAULT_SECTORS, NO_RARE_EARTHS, Setting, default_world, setting_of
 from reesim.scenario.yaml_source import KeyPath, Source
 
-__all__ = ["DEFAULT_REGIONS", "DEFAULT_SECTORS", "Scenario", "bundled", "check", "json_schema", "parse_assignment"]
+__all__ = [
+    "DEFAULT_REGIONS", "DEFAULT_SECTORS", "Elasticities", "Scenario", "bundled", "check", "default_world", "json_schema",
+    "parse_assignment",
+]  # fmt: skip
 
 SCHEMA = "reesim.scenario/1"
-DEFAULT_EXPORTER = "CHN"
-DEFAULT_REGIONS = Labels(
-    "region",
-    ("CHN", "EU", "JPN", "USA", "ROW"),
-    ("China", "European Union", "Japan", "United States", "Rest of the world"),
-)
-DEFAULT_SECTORS = Labels(
-    "sector",
-    ("AGR", "MIN", "FOO", "TEX", "WOO", "CHE", "RUB", "NMM", "MET", "MAC", "ELE", "TRA", "FUR", "SER"),
-    (
-        "Agriculture",
-        "Mining, petroleum and coal",
-        "Food, beverages and tobacco",
-        "Textiles",
-        "Wood and paper",
-        "Chemicals",
-        "Rubber and plastics",
-        "Other non-metallic mineral",
-        "Basic and fabricated metal",
-        "Machinery",
-        "Computer and electronic",
-        "Transport equipment",
-        "Furniture and misc.",
-        "Services",
-    ),
-)
-
-
-@functools.cache
-def default_world() -> World:
-    """Regions, sectors and elasticities of the embedded calibration."""
-    text = (Path(__file__).parents[1] / "data" / "elasticities.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(text.splitlines())
-    elasticities = {row["sector"]: (float(row["epsilon"]), float(row["gamma"])) for row in rows}
-    return World(DEFAULT_REGIONS, DEFAULT_SECTORS, DEFAULT_EXPORTER, elasticities)
 
 
 class Scenario(Block):
@@ -90,7 +67,7 @@ class Scenario(Block):
     calendar: CalendarBlock
     calibration: CalibrationBlock = CalibrationBlock()
     parameters: ParameterBlock = ParameterBlock()
-    technology: Literal["endogenous", "fixed"] = "endogenous"
+    technology: Literal["endogenous", "fixed", "none"] = "endogenous"
     entry_cost: Literal["labour", "final_good"] = "labour"
     deficit: Literal["world_labour_share", "own_income_share", "removed"] = "world_labour_share"
     adjustment: AdjustmentBlock = AdjustmentBlock()
@@ -99,15 +76,24 @@ class Scenario(Block):
 
     _source: Source | None = PrivateAttr(default=None)
     _overrides: Overrides = PrivateAttr(default_factory=dict)
-    _world: World | None = PrivateAttr(default=None)
+    _setting: Setting | None = PrivateAttr(default=None)
+    _given: World | None = PrivateAttr(default=None)
 
     @field_validator("policies", mode="before")
     @classmethod
     def _compatible(cls, items: object, info: ValidationInfo) -> object:
         if isinstance(items, list | tuple):
             world = world_of(info)
-            report(info, conflicts(items, world.regions if world else None))
+            report(info, conflicts(items, world.regions if world else None, world.sectors if world else None))
+            report(info, _out_of_place(items, world, info.data.get("technology")))
         return items
+
+    @field_validator("policies")
+    @classmethod
+    def _files_compatible(cls, policies: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        flows = instruments.files(policies)
+        report(info, file_conflicts([policy.model_dump() for policy in policies] if flows else [], flows, None, None))
+        return policies
 
     @classmethod
     def load(cls, source: str | os.PathLike[str], *, set: Iterable[str] = (), world: World | None = None) -> Scenario:
@@ -127,19 +113,25 @@ class Scenario(Block):
         ScenarioError
             With all problems of the scenario, each with its address.
         """
-        text, file = _text_of(source)
         changes = dict(parse_assignment(assignment) for assignment in set)
-        return _build(yaml_source.read(text, file), _merge({}, changes), world or default_world())
+        return _build(read_source(source), _merge({}, changes), world)
 
     @classmethod
-    def from_yaml(cls, text: str, file: str = "<text>", *, world: World | None = None) -> Scenario:
-        """Read a scenario from YAML text; `file` is its name in messages. Raises ScenarioError as `load` does."""
-        return _build(yaml_source.read(text, file), {}, world or default_world())
+    def from_yaml(
+        cls, text: str, file: str = "<text>", *, folder: str | os.PathLike[str] = ".", world: World | None = None
+    ) -> Scenario:
+        """Read a scenario from YAML text; `file` is its name in messages, `folder` what its files are relative to.
+
+        Raises ScenarioError as `load` does.
+        """
+        return _build(yaml_source.read(text, file, Path(folder)), {}, world)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, object], *, world: World | None = None) -> Scenario:
+    def from_dict(
+        cls, data: Mapping[str, object], *, folder: str | os.PathLike[str] = ".", world: World | None = None
+    ) -> Scenario:
         """Build a scenario from plain values, as `to_dict` gives them. Raises ScenarioError as `load` does."""
-        return cls.from_yaml(yaml_source.dump(_merge({}, data)), "<dict>", world=world)
+        return cls.from_yaml(yaml_source.dump(_merge({}, data)), "<dict>", folder=folder, world=world)
 
     def replace(self, changes: Mapping[str, object]) -> Scenario:
         """Return a new, validated scenario with fields replaced by dotted path.
@@ -155,7 +147,7 @@ class Scenario(Block):
             If a path leads nowhere or the scenario would not be valid; the address is ``--set path``.
         """
         source = self._source or yaml_source.read(self.effective_yaml())
-        return _build(source, _merge(self._overrides, changes), self.world)
+        return _build(source, _merge(self._overrides, changes), self._given)
 
     @property
     def text(self) -> str:
@@ -170,7 +162,44 @@ class Scenario(Block):
     @property
     def world(self) -> World:
         """What the scenario may name."""
-        return self._world or default_world()
+        return self._outside.world or default_world()
+
+    @property
+    def _outside(self) -> Setting:
+        return self._setting or Setting(default_world())
+
+    @property
+    def folder(self) -> Path:
+        """What the files that the scenario names are relative to."""
+        return self._source.folder if self._source else Path()
+
+    @property
+    def table_path(self) -> Path | str:
+        """Folder of the table that it runs on, or the name of a shipped one."""
+        return self._outside.table
+
+    @property
+    def trade_elasticity_path(self) -> Path | None:
+        """File of the trade elasticities, if one is named."""
+        return self._outside.trade_elasticity
+
+    def elasticities(self) -> Elasticities:
+        """Elasticities of every sector and region of the table, from the scenario, its files and the defaults."""
+        world, parameters = self.world, self.parameters
+        defaults = [world.elasticities.get(code, NO_RARE_EARTHS) for code in world.sectors]
+        sectors = list(zip(world.sectors, defaults, strict=True))
+        uses = world.exporter is not None
+        mu = math.inf if self.technology == "none" else parameters.mu
+        delta = 0.0 if self.technology == "none" else parameters.delta
+        return Elasticities(
+            sigma_s=self._outside.sigma_s or parameters.sigma_of(world.sectors),
+            epsilon_s=tuple(parameters.epsilon.get(code, epsilon) for code, (epsilon, _) in sectors),
+            gamma_s=tuple(parameters.gamma.get(code, gamma) if uses else 0.0 for code, (_, gamma) in sectors),
+            rho=parameters.rho,
+            mu=mu,
+            theta=theta(delta, mu),
+            ree_supply_i=parameters.ree_supply_elasticity_of(world.regions),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Say everything, defaults included, in plain values that JSON can hold; infinity is ``"inf"``."""
@@ -186,19 +215,23 @@ class Scenario(Block):
         """Policy in force in each row of the path, eq. (19); a baseline row put before the periods has none."""
         calendar = calendar or Calendar.for_scenario(self)
         extra = int(calendar.has_extra_baseline)
-        plain = schedule(
-            self.policies,
-            calendar.starts[extra:],
-            calendar.ends[extra:],
-            self.world.regions,
-            self.world.exporter,
-            self.calibration.baseline_tax,
-            self.calibration.baseline_exports_tonnes,
-        )
+        block = self.calibration
+        plain = instruments.schedule(
+            self.policies, calendar.starts[extra:], calendar.ends[extra:], self.world,
+            block.baseline_tax, block.baseline_exports_tonnes,
+        )  # fmt: skip
         return plain.after_baseline() if extra else plain
 
+    def schedule_at(self, start: date, end: date) -> PolicySchedule:
+        """Policy in force on average from `start` to `end`, both inclusive: a schedule of one period."""
+        block = self.calibration
+        return instruments.at(self.policies, start, end, self.world, block.baseline_tax, block.baseline_exports_tonnes)
+
     def __eq__(self, other: object) -> bool:
-        return self.__dict__ == other.__dict__ if isinstance(other, Scenario) else NotImplemented
+        if not isinstance(other, Scenario):
+            return NotImplemented
+        places = [(one.table_path, one.trade_elasticity_path) for one in (self, other)]
+        return self.__dict__ == other.__dict__ and places[0] == places[1]
 
     def __hash__(self) -> int:
         return hash(self.effective_yaml())
@@ -242,21 +275,33 @@ def _merge(earlier: Overrides, changes: Mapping[str, object]) -> Overrides:
     return {**kept, **{path: plain(value, path) for path, value in changes.items()}}
 
 
-def _build(source: Source, overrides: Overrides, world: World) -> Scenario:
-    data, places, nowhere = apply(source.data, overrides, world.sectors)
-    scenario, found = _validate(data, world)
+def _build(source: Source, overrides: Overrides, given: World | None) -> Scenario:
+    # Applied twice: what an override names in the second is looked up in the table that the first may have changed.
+    outside = setting_of(apply(source.data, overrides, _nothing)[0], source.folder, given)
+    world = outside.world or default_world()
+    data, places, nowhere = apply(source.data, overrides, lambda name: labels_of(name, world))
+    scenario, found = _validate(data, outside, source.folder)
     found = [*_in_order(source), *nowhere, *found]
     problems = list(source.problems)
     if found:
         # What the file has wrong by itself keeps its line; the rest came with the overrides, wherever it shows.
-        own = set(_validate(source.data, world)[1]) if overrides else set(found)
+        own = set(_own(source, given) if overrides else found)
         problems += [_addressed(item, source, places, own, world) for item in found]
     if problems or scenario is None:
         raise ScenarioError(
             _few(sorted(problems, key=lambda problem: (problem.line == 0, problem.line, problem.column)))
         )
-    scenario._source, scenario._overrides, scenario._world = source, overrides, world
+    scenario._source, scenario._overrides = source, overrides
+    scenario._setting, scenario._given = outside, given
     return scenario
+
+
+def _nothing(_: str) -> Labels:
+    return Labels("label", (), ())
+
+
+def _own(source: Source, given: World | None) -> list[Found]:
+    return _validate(source.data, setting_of(source.data, source.folder, given), source.folder)[1]
 
 
 def _in_order(source: Source) -> list[Found]:
@@ -264,20 +309,46 @@ def _in_order(source: Source) -> list[Found]:
     return [Found(("schema",), "should be the first key of the file", at_key=True)] if late else []
 
 
-def _validate(data: Any, world: World) -> tuple[Scenario | None, list[Found]]:
+def _validate(data: Any, outside: Setting, folder: Path) -> tuple[Scenario | None, list[Found]]:
     if not isinstance(data, dict):
         return None, [Found((), f"a scenario is a mapping (key: value) that starts with schema: {SCHEMA}")]
     if data.get("schema", SCHEMA) != SCHEMA:
         # The rest may follow rules that this version does not know.
         return None, [Found(("schema",), f"this version of reesim reads {SCHEMA}, not {shown(data['schema'])}")]
-    context = Context(world)
+    context = Context(outside.world, folder)
     scenario, found = None, []
     try:
         # The block is named even if empty, so that its defaults are checked against the world as well.
-        scenario = Scenario.model_validate({"parameters": {}, **data}, context=context)
+        scenario = Scenario.model_validate({"parameters": {}, **_one_period(data), **data}, context=context)
     except ValidationError as error:
         found = list(findings(error, data, _KEYS))
-    return scenario, [*found, *context.found]
+    return scenario, [*outside.found, *found, *context.found]
+
+
+def _one_period(data: Mapping[str, Any]) -> dict[str, object]:
+    """Calendar of a scenario that gives none: the year from the day on which the last of its policies starts."""
+    starts = []
+    policies = data.get("policies")
+    for item in policies if isinstance(policies, list) else ():
+        try:
+            starts.append(parse_start(item["start"]))
+        except (ValueError, KeyError, TypeError):
+            continue  # said by the check of the item itself
+    return {"calendar": {"start": max(starts), "end": max(starts), "step": "year"}} if starts else {}
+
+
+def _out_of_place(items: Iterable[object], world: World | None, technology: object) -> Iterable[Found]:
+    """Instruments on what is not in the model: rare earths, research."""
+    for k, item in enumerate(items):
+        kind = item.get("type") if isinstance(item, Mapping) else None
+        known = INSTRUMENTS.get(kind) if isinstance(kind, str) else None
+        if world is not None and world.exporter is None and known is not None and known.on_rare_earths:
+            message = "there are no rare earths in this world"
+            yield Found(("policies", k, "type"), message, "give calibration.exporter and parameters.gamma by sector")
+        if kind == "innovation_subsidy" and technology == "none":
+            yield Found(
+                ("policies", k, "type"), "there is no research where technology is none", "take fixed or endogenous"
+            )
 
 
 def _addressed(item: Found, source: Source, places: Mapping[KeyPath, str], own: set[Found], world: World) -> Problem:
@@ -293,7 +364,8 @@ def _addressed(item: Found, source: Source, places: Mapping[KeyPath, str], own: 
         names = [places[max(setters, key=len)]] if setters else list(places.values())
         return Problem(item.message, name, address(*names), hint=item.hint)
     if len(path) == 3 and path[0] == "parameters":
-        path = (*path[:2], written_as(source.data["parameters"].get(path[1]) or {}, str(path[2]), world.sectors))
+        written = source.data["parameters"].get(path[1]) or {}
+        path = (*path[:2], written_as(written, str(path[2]), labels_of(str(path[1]), world)))
     line, column = source.locate(path, key=item.at_key)
     return Problem(item.message, name, source.file, line, column, item.hint)
 
@@ -303,44 +375,9 @@ def _few(problems: list[Problem]) -> list[Problem]:
     return problems if rest <= 0 else [*problems[:MAX_PROBLEMS], Problem("and more problems; mend these first")]
 
 
-def _text_of(source: str | os.PathLike[str]) -> tuple[bytes, str]:
-    name = os.fspath(source)
-    path = Path(name)
-    if isinstance(source, str) and path.name == name and path.suffix not in (".yaml", ".yml"):
-        return _bundled_text(name), f"{name}.yaml"
-    try:
-        with path.open("rb") as stream:
-            return stream.read(yaml_source.MAX_BYTES + 1), name
-    except OSError as error:
-        known = path.stem in _bundled_files()
-        hint = f"the bundled scenario is loaded by its name alone: {path.stem}" if known else ""
-        raise ScenarioError([Problem(f"cannot be read: {error.strerror or error}", file=name, hint=hint)]) from error
-
-
-@functools.cache
-def _bundled_files() -> Mapping[str, Traversable]:
-    try:
-        folder = importlib.resources.files("reesim.scenarios")
-    except ModuleNotFoundError:
-        # Not installed: in a checkout the folder stands beside the package.
-        folder = Path(__file__).parents[2] / "scenarios"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
-    return {file.name.removesuffix(".yaml"): file for file in files}
-
-
-def _bundled_text(name: str) -> bytes:
-    files = _bundled_files()
-    if name in files:
-        return files[name].read_bytes()
-    known = f"bundled: {', '.join(files)}"
-    near = nearest(name, files)
-    hint = f"{near} {known}; a file is named with its folder or with .yaml" if near else known
-    raise ScenarioError([Problem(f"no bundled scenario {shown(name)}", hint=hint)])
-
-
 def bundled() -> dict[str, str]:
     """Names of the bundled scenarios, with their titles."""
-    return {name: Scenario.load(name).title for name in _bundled_files()}
+    return {name: Scenario.load(name).title for name in bundled_files()}
 
 
 def check(source: str | os.PathLike[str], *, set: Iterable[str] = (), world: World | None = None) -> list[Problem]:
@@ -355,4 +392,6 @@ def check(source: str | os.PathLike[str], *, set: Iterable[str] = (), world: Wor
 def json_schema() -> dict[str, Any]:
     """JSON Schema of scenario files, for editors; what several fields must satisfy together only `check` knows."""
     schema = Scenario.model_json_schema(by_alias=True)
+    # Only a scenario without policies cannot do without a calendar.
+    schema["required"] = [name for name in schema["required"] if name != "calendar"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

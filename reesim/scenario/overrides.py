@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from reesim.scenario.checking import Found
 from reesim.scenario.yaml_source import KeyPath
 
 Overrides = dict[str, object]
+LabelsOf = Callable[[str], Labels]
+"""Labels by which a parameter is given, from the parameter's name."""
 
 
 def address(*paths: str) -> str:
@@ -72,8 +74,17 @@ def plain(value: object, path: str) -> Any:
     raise ScenarioError([Problem(f"a scenario cannot hold a {type(value).__name__}", path, address(path))])
 
 
-def apply(data: Any, overrides: Overrides, sectors: Labels) -> tuple[Any, dict[KeyPath, str], list[Found]]:
+def apply(data: Any, overrides: Overrides, labels_of: LabelsOf) -> tuple[Any, dict[KeyPath, str], list[Found]]:
     """Replace values in a copy of a scenario's data.
+
+    Parameters
+    ----------
+    data : object
+        As read.
+    overrides : dict
+        New values by dotted path.
+    labels_of : callable
+        Labels of a parameter that is given by label, so that either of a label's names finds the other.
 
     Returns
     -------
@@ -90,7 +101,7 @@ def apply(data: Any, overrides: Overrides, sectors: Labels) -> tuple[Any, dict[K
     places: dict[KeyPath, str] = {}
     found: list[Found] = []
     for name, value in overrides.items():
-        path = _enter(data, name.split("."), copy.deepcopy(value), sectors)
+        path = _enter(data, name.split("."), copy.deepcopy(value), labels_of)
         if isinstance(path, Found):
             found.append(path)
             path = path.path
@@ -105,11 +116,11 @@ class _Nowhere:
     message: str
 
 
-def _enter(data: Any, parts: list[str], value: object, sectors: Labels) -> KeyPath | Found:
+def _enter(data: Any, parts: list[str], value: object, labels_of: LabelsOf) -> KeyPath | Found:
     here = data
     path: KeyPath = ()
     for depth, part in enumerate(parts):
-        key = _key(here, part, sectors, path)
+        key = _key(here, part, labels_of, path)
         if isinstance(key, _Nowhere):
             return Found((*path, part), key.message)
         path = (*path, key)
@@ -121,12 +132,12 @@ def _enter(data: Any, parts: list[str], value: object, sectors: Labels) -> KeyPa
     return path
 
 
-def _key(here: object, part: str, sectors: Labels, path: KeyPath) -> str | int | _Nowhere:
+def _key(here: object, part: str, labels_of: LabelsOf, path: KeyPath) -> str | int | _Nowhere:
     name = yaml_source.dotted(path)
     if not part:
         return _Nowhere("a name is missing between two dots, or at an end (name a sector by its code)")
     if isinstance(here, dict):
-        return written_as(here, part, sectors) if path[:1] == ("parameters",) else part
+        return written_as(here, part, labels_of(str(path[1]))) if path[:1] == ("parameters",) and path[1:] else part
     if isinstance(here, list):
         if part.isascii() and part.isdigit() and len(part) < 9 and int(part) < len(here):
             return int(part)
@@ -135,14 +146,14 @@ def _key(here: object, part: str, sectors: Labels, path: KeyPath) -> str | int |
     return _Nowhere(f"{name} is a single value and has nothing below it")
 
 
-def written_as(numbers: Mapping[Any, Any], sector: str, sectors: Labels) -> str:
-    """Key under which a mapping already names a sector, by code or by name; the label itself if it does not."""
-    if sector in numbers:
-        return sector
+def written_as(numbers: Mapping[Any, Any], label: str, labels: Labels) -> str:
+    """Key under which a mapping already has a label, by code or by name; the label itself if it does not."""
+    if label in numbers:
+        return label
     for key in numbers:
         try:
-            if sectors.index(str(key)[:60]) == sectors.index(sector[:60]):
+            if labels.index(str(key)[:60]) == labels.index(label[:60]):
                 return str(key)
         except LabelError:
             continue
-    return sector
+    return label

@@ -9,12 +9,19 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from reesim.scenario.calendar import Calendar
-from reesim.scenario.policy import Embargo, ExportQuota, ExportTax, Instrument
+from reesim.scenario.policy import Instrument
+from reesim.scenario.worlds import DEFAULT_TABLE
 
 if TYPE_CHECKING:
     from reesim.scenario import Scenario
 
-_COLOURS = {"export_tax": "#b5651d", "export_quota": "#2f5d8a", "embargo": "#8a2f3c"}
+_COLOURS = {
+    "export_tax": "#b5651d",
+    "export_quota": "#2f5d8a",
+    "embargo": "#8a2f3c",
+    "tariff": "#3f7d4e",
+    "goods_export_tax": "#7a5c9e",
+}
 _SHOWN = 90
 
 
@@ -42,20 +49,29 @@ def as_html(scenario: Scenario) -> str:
 def _facts(scenario: Scenario) -> Mapping[str, str]:
     calendar, adjustment, parameters = scenario.calendar, scenario.adjustment, scenario.parameters
     rows = len(Calendar.for_scenario(scenario))
-    sigma = "by sector" if isinstance(parameters.sigma, Mapping) else f"{parameters.sigma:g}"
+    by_sector = isinstance(parameters.sigma, Mapping) or scenario.trade_elasticity_path is not None
+    sigma = "by sector" if by_sector else f"{parameters.sigma:g}"
     facts = {
         "calendar": f"{calendar.start} to {calendar.end}, {rows} rows of a {calendar.step}",
         "choices": (
             f"technology {scenario.technology}, entry cost {scenario.entry_cost}, deficit {scenario.deficit}, "
-            f"shares {scenario.calibration.ree_shares}"
+            + _rare_earths(scenario)
         ),
         "parameters": f"sigma {sigma}, rho {parameters.rho:g}, mu {parameters.mu:g}, delta {parameters.delta:g}",
         "half-lives (years)": f"entry {adjustment.entry:g}, prices {adjustment.prices:g}, trade {adjustment.trade:g}",
         "policies": _count(scenario.policies),
     }
+    if scenario.calibration.table != DEFAULT_TABLE:
+        facts["table"] = scenario.calibration.table
     if scenario.overrides:
         facts["replaced"] = ", ".join(f"{path}={value}" for path, value in scenario.overrides.items())
     return facts
+
+
+def _rare_earths(scenario: Scenario) -> str:
+    if scenario.world.exporter is None:
+        return "no rare earths"
+    return f"shares {scenario.calibration.ree_shares}"
 
 
 def _count(policies: tuple[Instrument, ...]) -> str:
@@ -72,21 +88,8 @@ def _short(text: str, width: int = _SHOWN) -> str:
 
 
 def _words(policy: Instrument) -> str:
-    """Say what an instrument does."""
-    match policy:
-        case ExportTax():
-            to = f" to {', '.join(policy.destinations)}" if policy.destinations else ""
-            what = f"export tax {policy.rate:.1%}{to}"
-        case ExportQuota():
-            limit = (
-                f"{policy.tonnes:,.0f} t" if policy.tonnes is not None else f"{policy.share:.1%} of baseline exports"
-            )
-            what = f"export quota {limit}"
-        case Embargo():
-            what = f"embargo on {policy.destination}, {policy.leakage:.1%} leaks"
-        case _:
-            what = _kind(policy)
-    return f"{what}, {policy.start} to {policy.end or 'for good'}{f' ({policy.note})' if policy.note else ''}"
+    """Say what an instrument does, and when."""
+    return f"{policy.words}, {policy.start} to {policy.end or 'for good'}{f' ({policy.note})' if policy.note else ''}"
 
 
 def _timeline(scenario: Scenario) -> str:

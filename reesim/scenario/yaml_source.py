@@ -10,6 +10,7 @@ import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from reesim.errors import Problem, ScenarioError
@@ -22,6 +23,8 @@ MAX_DIGITS = 30
 
 KeyPath = tuple[str | int, ...]
 Position = tuple[int, int]
+
+_HERE = Path()
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _TRUE = re.compile(r"true|True|TRUE")
@@ -46,6 +49,8 @@ class Source:
         One-based (line, column) of each value and of each key, by path from the root.
     problems : tuple of Problem
         What is wrong without hindering the reading: duplicate keys, tags.
+    folder : Path
+        What the files that it names are relative to.
     """
 
     data: Any
@@ -54,6 +59,7 @@ class Source:
     values: dict[KeyPath, Position] = field(repr=False)
     keys: dict[KeyPath, Position] = field(repr=False)
     problems: tuple[Problem, ...] = ()
+    folder: Path = _HERE
 
     def locate(self, path: KeyPath, *, key: bool = False) -> Position:
         """Position of a value (or of its key), or of the nearest ancestor that stands in the file."""
@@ -64,8 +70,8 @@ class Source:
         return self.values.get(path, (1, 1))
 
 
-def read(text: str | bytes, file: str = "<text>") -> Source:
-    """Read one YAML document.
+def read(text: str | bytes, file: str = "<text>", folder: Path = _HERE) -> Source:
+    """Read one YAML document; the files that it names are relative to `folder`.
 
     Raises
     ------
@@ -75,7 +81,7 @@ def read(text: str | bytes, file: str = "<text>") -> Source:
     decoded = _decode(text, file)
     composer = _Composer(file, decoded)
     data = composer.document()
-    return Source(data, file, decoded, composer.values, composer.keys, tuple(composer.problems))
+    return Source(data, file, decoded, composer.values, composer.keys, tuple(composer.problems), folder)
 
 
 def _decode(text: str | bytes, file: str) -> str:

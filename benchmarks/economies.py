@@ -91,8 +91,7 @@ class Table:
         """The same baseline for the package, rare earths and varieties included or not."""
         n, s = self.final_is.shape
         regions, sectors = (
-            Labels(kind, names, names)
-            for kind, names in (("region", _numbered("R", n)), ("sector", _numbered("S", s)))
+            Labels(kind, names, names) for kind, names in (("region", _numbered("R", n)), ("sector", _numbered("S", s)))
         )
         added = self.trade_jis.sum(axis=1) - self.materials_iks.sum(axis=2)
         share = np.where(added > 0.0, self.ree_share_is, 0.0) if technology else np.zeros((n, s))

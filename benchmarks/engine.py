@@ -13,18 +13,19 @@ import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
-os.environ.setdefault(
-    "OPENBLAS_NUM_THREADS", "1"
-)  # before NumPy: two threads on a busy machine only wait for each other
+# before NumPy: two threads on a busy machine only wait for each other
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
 from reesim._core import reference as ref
 from reesim._core import reference_engine as engine
-from reesim._core.layout import POLICY, ROW, Layout, Parameters
+from reesim._core.layout import POLICY, ROW, Layout, Parameters, no_policy
 from reesim._core.static import StaticSolver
 from reesim._core.stepper import Stepper
-from reesim.equilibrium import baseline, policy_rows
+from reesim.economy import Economy
+from reesim.equilibrium import baseline
+from reesim.lowering import lower
 from reesim.rules import share_of_gap
 from reesim.scenario import Scenario
 from reesim.scenario.calendar import Calendar
@@ -42,10 +43,9 @@ def least(work: Callable[[], object], repeats: int) -> float:
 
 def static(parameters: Parameters) -> None:
     """Static endogenous equilibrium at a tax of 3, from the baseline."""
-    policy = np.ones(Layout(POLICY, parameters.regions, parameters.sectors).size)
+    policy = no_policy(parameters)
     views = Layout(POLICY, parameters.regions, parameters.sectors).views(policy)
     views["tax"][...] = np.where(np.arange(parameters.regions) == parameters.supplier, 1.0, 3.0)
-    views["embargo"][...], views["quota"][...], views["rent_share"][...] = np.inf, np.inf, 0.0
     solver = StaticSolver(parameters, True)
     named = ref.name_policy(parameters, policy)
     fast = least(lambda: solver.solve(policy), 200)
@@ -53,11 +53,11 @@ def static(parameters: Parameters) -> None:
     report("static endogenous equilibrium, 5 x 14", fast, slow, f"{solver.passes} passes")
 
 
-def steps(scenario: Scenario, parameters: Parameters, periods: int) -> None:
-    """Monthly steps of the staged scenario."""
-    calendar = Calendar.for_scenario(scenario)
-    policies = policy_rows(scenario.schedule(calendar), parameters)
-    policies = np.vstack([policies, np.repeat(policies[-1:], max(0, periods - len(policies)), axis=0)])[:periods]
+def steps(scenario: Scenario, economy: Economy, periods: int) -> None:
+    """Monthly steps of the staged scenario, its last policy going on."""
+    calendar, parameters = Calendar.for_scenario(scenario), economy.parameters
+    policies, regimes = lower(scenario.schedule(calendar), economy)
+    regimes = np.concatenate([regimes, np.repeat(regimes[-1:], max(0, periods - len(regimes)))])[:periods]
     lives = scenario.adjustment
     speeds = [share_of_gap(life, calendar.dt) for life in (lives.entry, lives.prices, lives.trade)]
     rows = np.empty((periods, Layout(ROW, parameters.regions, parameters.sectors).size))
@@ -70,11 +70,12 @@ def steps(scenario: Scenario, parameters: Parameters, periods: int) -> None:
     def compiled() -> None:
         nonlocal passes, before
         stepper.restore(opening)
-        if stepper.run(policies, 1, 1e-10, rows, residuals) < periods:
+        if stepper.run(policies, regimes, 1, 1e-10, rows, residuals) < periods:
             raise RuntimeError(f"the staged scenario was not solved: {stepper.fault}")
         passes, before = stepper.passes - before, stepper.passes
 
-    named = [ref.name_policy(parameters, block) for block in policies]
+    blocks = [ref.name_policy(parameters, block) for block in policies]
+    named = [blocks[regime] for regime in regimes]
     rates = SimpleNamespace(entry=speeds[0], price=speeds[1], trade=speeds[2])
     fast = least(compiled, 20) / periods
     slow = least(lambda: engine.run(parameters, rates, named), 1) / periods if periods <= 100 else float("nan")
@@ -103,11 +104,11 @@ def report(what: str, seconds: float, reference: float, note: str) -> None:
 def main() -> None:
     """Print the table."""
     scenario = Scenario.load("staged_quotas_2010_2015")
-    parameters = baseline(scenario).parameters
+    economy = baseline(scenario)
     print(f"{'work':54s} {'compiled':>14s} {'NumPy':>14s} {'ratio':>9s}")
-    static(parameters)
+    static(economy.parameters)
     for periods in (85, 850, 8500):
-        steps(scenario, parameters, periods)
+        steps(scenario, economy, periods)
     processes()
 
 

@@ -75,8 +75,8 @@ def read(given: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(file) as data:
             return {name: data[name] for name in NEEDED}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError) as error:
-        raise ValueError(f"{file}: it cannot be read as an npz file: {error}") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError, AttributeError) as error:
+        raise ValueError(f"{file}: it cannot be read as an npz file of plain arrays") from error
     except KeyError as error:
         raise ValueError(f"{file}: it lacks an array of the exercise: {error.args[0]}") from error
 
@@ -111,7 +111,9 @@ def write_exercise(data: Mapping[str, np.ndarray], deficits: str, folder: Path) 
     theta = [(sector, float(value)) for sector, value in zip(sectors, data["theta_j"], strict=True)]
     write_rows(folder / "theta.csv", [("sector", "theta"), *theta])
     new = data["tau_cfl_nij"].transpose(1, 0, 2)
-    changed = [(regions[j], regions[i], sectors[s], float(new[j, i, s])) for j, i, s in np.argwhere(new != table.tariff_jis)]
+    changed = [
+        (regions[j], regions[i], sectors[s], float(new[j, i, s])) for j, i, s in np.argwhere(new != table.tariff_jis)
+    ]
     write_rows(folder / "tariffs_2005.csv", [("exporter", "importer", "sector", "rate"), *changed])
     file = folder / "nafta.yaml"
     deficit = "removed" if deficits == "removed" else "world_labour_share"
@@ -126,7 +128,8 @@ def solve(file: Path) -> list[dict[str, object]]:
     policy = lower(scenario.schedule_at(date(2005, 1, 1), date(2005, 12, 31)), economy)[0][0]
     row, _certificate = solve_row(economy, policy, endogenous=False)
     found = trade_decomposition(economy.parameters, economy.regions, economy.sectors, row, policy)
-    rows = [{"region": str(region), **values} for region, values in found.to_dataframe().to_dict("index").items()]
+    frame = found.to_dataframe().reset_index()
+    rows = [dict(zip(frame.columns, line, strict=True)) for line in frame.itertuples(index=False)]
     return sorted(rows, key=lambda line: line["region"] not in MEMBERS)  # stable: the rest as in the data
 
 

@@ -174,7 +174,9 @@ class Calibration:
     def goods_taxes_i(self) -> Array:
         """Revenue from tariffs and taxes on exports of goods, (N,), (16)."""
         delivered = self.trade_jis * (1.0 + self.export_tax_jis)
-        taxes: Array = (self.tariff_jis * delivered).sum(axis=(0, 2)) + (self.export_tax_jis * self.trade_jis).sum(axis=(1, 2))
+        taxes: Array = (self.tariff_jis * delivered).sum(axis=(0, 2)) + (self.export_tax_jis * self.trade_jis).sum(
+            axis=(1, 2)
+        )
         return taxes
 
     @property
@@ -329,7 +331,9 @@ def _choices(scenario: Scenario, table: TradeTable) -> dict[str, str]:
     if table.treatments:
         choices["treatments"] = "; ".join(table.treatments)
     rare = scenario.world.exporter is not None
-    choices["rare-earth shares"] = shares[scenario.calibration.ree_shares] if rare else "none: no sector uses rare earths"
+    choices["rare-earth shares"] = (
+        shares[scenario.calibration.ree_shares] if rare else "none: no sector uses rare earths"
+    )
     choices["deficits"] = scenario.deficit.replace("_", " ")
     if scenario.technology == "none":
         return choices

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from reesim import network
 from reesim._core.condense import Condensed
 from reesim._core.layout import POLICY, ROW, Layout, Parameters, no_policy
+from reesim._core.regional import RegionalCorrection
 from reesim.calibration import Calibration
 from reesim.errors import LabelError
 from reesim.labels import Labels
@@ -126,6 +127,11 @@ class Economy:
     def condensed(self) -> Condensed | None:
         """The same economy without sectors that are not traded, for solving it with technology given; None if not exact."""
         return Condensed.of(self.parameters)
+
+    @cached_property
+    def correction(self) -> RegionalCorrection:
+        """What speeds up static solvers of this economy, whatever the policy."""
+        return RegionalCorrection.of(self.parameters)
 
     def place(self, row: Array, policy: Array, residual: float) -> None:
         """Put the economy at a solved row; what the objects say follows."""

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from reesim.data.composite import TradeTable
     from reesim.data.tables import WorldTable
     from reesim.scenario import Scenario
-    from reesim.scenario.policy import PolicySchedule
 
 Array = npt.NDArray[np.float64]
 
@@ -164,7 +163,7 @@ def solve_row(economy: Economy, policy: Array, endogenous: bool, *, date: str = 
 
 def _full_row(economy: Economy, policy: Array, endogenous: bool) -> tuple[Array, str]:
     """Row of the economy as it is, and why it is none, if it is none."""
-    solver, why = StaticSolver(economy.parameters, endogenous), ""
+    solver, why = StaticSolver(economy.parameters, endogenous, economy.correction), ""
     if solver.solve(policy):
         return solver.found, why
     try:
@@ -180,7 +179,7 @@ def _condensed_row(economy: Economy, policy: Array) -> Array | None:
     small = None if condensed is None else condensed.policy(policy)
     if condensed is None or small is None:
         return None
-    solver = StaticSolver(condensed.parameters, False)
+    solver = StaticSolver(condensed.parameters, False, condensed.correction)
     return condensed.row(policy, solver.found) if solver.solve(small) else None
 
 
@@ -226,7 +225,10 @@ def resolved(
         part for part, said in (("without deficits", not deficits), ("with final demand clipped", clip)) if said
     )
     row, _ = solve_row(economy, no_policy(economy.parameters), endogenous, date=f"the baseline {what}")
-    views, par = Layout(ROW, economy.parameters.regions, economy.parameters.sectors).views(row), economy.parameters.views()
+    views, par = (
+        Layout(ROW, economy.parameters.regions, economy.parameters.sectors).views(row),
+        economy.parameters.views(),
+    )
     trade = views["trade_share"] * views["expenditure"][None] / (par["tariff0"] * par["export_tax0"])
     changed = calibration.replace(
         trade_jis=trade,

@@ -41,7 +41,7 @@ def _block(regime: Regime, economy: Economy) -> Array:
     views = Layout(POLICY, parameters.regions, parameters.sectors).views(block)
     tonnes = calibration.baseline_supply_tonnes
     a_tonne = 1.0 / tonnes if tonnes > 0.0 else 0.0
-    given = {
+    given: dict[str, npt.ArrayLike] = {
         "tax": regime.tax_i, "embargo": regime.embargo_i, "quota": regime.quota, "rent_share": regime.rent_share,
         "ree_supply": regime.ree_supply, "ree_limit": regime.ree_limit_share + regime.ree_limit_tonnes * a_tonne,
         "mine_supply": regime.mine_share_ji + regime.mine_tonnes_ji * a_tonne, "labour": regime.labour_i,

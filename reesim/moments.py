@@ -19,6 +19,7 @@ from reesim.labels import Labels
 if TYPE_CHECKING:
     import pandas as pd
 
+    from reesim.data.composite import TradeTable
     from reesim.data.tables import WorldTable
 
 __all__ = ["TOLERANCE", "moments"]
@@ -30,6 +31,9 @@ TOLERANCE = 1e-3
 """Largest deviation of a matched moment: relative for values, absolute for shares. A thousandth is far below what
 national accounts measure, and above what the rare-earth accounts move in most of them."""
 
+YEAR = 2009
+"""Of the shipped accounts of employment and rare earths."""
+
 MILLION = "million USD a year"
 COLUMNS = (
     "moment", "region", "partner", "sector", "target", "model", "deviation", "unit", "status", "source", "note",
@@ -37,14 +41,14 @@ COLUMNS = (
 _Row = tuple[str, str, str, str, float, float, float, str, Status, str, str]
 
 
-def moments(calibration: Calibration, table: WorldTable | None = None) -> pd.DataFrame:
+def moments(calibration: Calibration, table: WorldTable | TradeTable | None = None) -> pd.DataFrame:
     """Compare a calibrated baseline with what was observed, section 6.
 
     Parameters
     ----------
     calibration : Calibration
         The baseline.
-    table : WorldTable, optional
+    table : WorldTable or TradeTable, optional
         The world table it was calibrated from; by default the embedded table of 2009.
 
     Returns
@@ -52,7 +56,8 @@ def moments(calibration: Calibration, table: WorldTable | None = None) -> pd.Dat
     pandas.DataFrame
         Columns moment, region, partner, sector (empty where they do not apply; partner is the importer), target, model,
         deviation (model less target; for a block that of its worst cell, in absolute value the largest), unit, status
-        ("matched", "not matched", "not available"), source, note. What is not available has a missing target.
+        ("matched", "not matched", "not available"), source, note. What is not available has a missing target. Nothing is said
+        of rare earths in a world without them.
 
     Raises
     ------
@@ -63,7 +68,7 @@ def moments(calibration: Calibration, table: WorldTable | None = None) -> pd.Dat
 
     from reesim.data import tables
 
-    table = tables.embedded() if table is None else table
+    table = tables.composite(tables.embedded() if table is None else table).balanced()
     if (table.regions.codes, table.sectors.codes) != (calibration.regions.codes, calibration.sectors.codes):
         raise InputError(
             "the world table has other regions or sectors than the calibration: "
@@ -73,10 +78,9 @@ def moments(calibration: Calibration, table: WorldTable | None = None) -> pd.Dat
         *_accounts(calibration, table),
         *_blocks(calibration, table),
         *_labour(calibration),
-        *_technology(calibration),
-        *_rare_earths(calibration),
-        *_rare_earth_split(calibration),
     ]
+    if calibration.exporter is not None:
+        rows += [*_technology(calibration), *_rare_earths(calibration, calibration.exporter)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -123,33 +127,39 @@ def _abroad(trade_jis: Array) -> Array:
     return everything
 
 
-def _accounts(cal: Calibration, table: WorldTable) -> Iterator[_Row]:
+def _accounts(cal: Calibration, table: TradeTable) -> Iterator[_Row]:
     """National accounts by region, million USD a year."""
     source = f"{table.source}, {table.year}"
     labels, added = cal.regions, table.value_added_is.sum(axis=1)
+    rare = cal.exporter is not None
+    product = added + table.tariff_revenue_i
     yield from _by_region(
-        "GDP", added, cal.own_income_i, labels, MILLION, source,
-        "value added, less rare earths bought abroad, plus those sold (16); the target has none of them apart",
+        "GDP", product, cal.own_income_i, labels, MILLION, source,
+        "value added and tariffs" + (", less rare earths bought abroad, plus those sold (16); the target has none of them apart"
+        if rare else " (16)"),
     )  # fmt: skip
     yield from _by_region(
         "value added", added, cal.value_added_is.sum(axis=1), labels, MILLION, source, "sales less materials"
     )
     yield from _by_region(
         "exports", _abroad(table.trade_jis), _abroad(cal.trade_jis), labels, MILLION, source,
-        "goods and services of all sectors, without the rare earths that the model adds to them",
+        "goods and services of all sectors" + (", without the rare earths that the model adds to them" if rare else ""),
     )  # fmt: skip
-    deficit = table.final_is.sum(axis=1) - added
     yield from _by_region(
-        "trade deficit", deficit, cal.deficit_i, labels, MILLION, source,
-        "residual of (16): rare earths bought and sold come on top of the table's trade; closure: "
-        + cal.deficit.replace("_", " "),
+        "trade deficit", table.final_is.sum(axis=1) - product, cal.deficit_i, labels, MILLION, source,
+        "residual of (16)" + (": rare earths bought and sold come on top of the table's trade" if rare else "")
+        + f"; closure: {cal.deficit.replace('_', ' ')}",
     )  # fmt: skip
+
+
+def _over(part: Array, total: Array) -> Array:
+    """Part of a total; zero where nothing is made."""
+    share: Array = np.divide(part, total, out=np.zeros_like(part), where=total > 0.0)
+    return share
 
 
 def _shares(part: Array, axis: int | tuple[int, ...]) -> Array:
-    total = part.sum(axis=axis, keepdims=True)
-    share: Array = np.divide(part, total, out=np.zeros_like(part), where=total > 0.0)
-    return share
+    return _over(part, part.sum(axis=axis, keepdims=True))
 
 
 def _block(
@@ -171,7 +181,7 @@ def _block(
     return (moment, *where, seen, had, had - seen, unit, status, source, f"{size}; {note}")
 
 
-def _blocks(cal: Calibration, table: WorldTable) -> Iterator[_Row]:
+def _blocks(cal: Calibration, table: TradeTable) -> Iterator[_Row]:
     """Shares that the model takes from the table: (1), (11), (12)."""
     source, unit = f"{table.source}, {table.year}", "share"
     regions, sectors = cal.regions, cal.sectors
@@ -180,12 +190,12 @@ def _blocks(cal: Calibration, table: WorldTable) -> Iterator[_Row]:
         (regions, sectors), unit, source, "final demand: consumption, investment and inventories in one (12)",
     )  # fmt: skip
     yield _block(
-        "value-added shares (phi)", table.value_added_is / table.output_js, cal.value_added_is / cal.revenue_is,
+        "value-added shares (phi)", _over(table.value_added_is, table.output_js), _over(cal.value_added_is, cal.revenue_is),
         (regions, sectors), unit, source, "share of value added in sales (1)",
     )  # fmt: skip
     yield _block(
-        "material shares (phi)", table.materials_iks / table.output_js[:, None, :],
-        cal.materials_iks / cal.revenue_is[:, None, :], (regions, sectors, sectors), unit, source,
+        "material shares (phi)", _over(table.materials_iks, table.output_js[:, None, :]),
+        _over(cal.materials_iks, cal.revenue_is[:, None, :]), (regions, sectors, sectors), unit, source,
         "share of each composite in sales (1)",
     )  # fmt: skip
     yield _block(
@@ -204,6 +214,9 @@ def _labour(cal: Calibration) -> Iterator[_Row]:
         "value added of the same baseline",
         f"equipped labour at baseline wages: value added less rare earths{research} (17)",
     )  # fmt: skip
+    if cal.year != YEAR:
+        yield _missing("labour endowment, in persons", "share of world", f"employment is shipped for {YEAR} only")
+        return
     employment = tables.load_employment().set_index("region")
     known = [region for region in cal.regions if region in employment.index]
     if len(known) < len(cal.regions):
@@ -233,7 +246,7 @@ def _technology(cal: Calibration) -> Iterator[_Row]:
         "the deck gives no level of A_R/A_L, f_R/f_L or w_R/w_L, and none is needed: the model has hats only",
         model=1.0,
     )  # fmt: skip
-    target = np.broadcast_to(bundle_share(cal.gamma_s, cal.epsilon_s), cal.ree_share_is.shape)
+    target = np.where(cal.revenue_is > 0.0, bundle_share(cal.gamma_s, cal.epsilon_s), 0.0)
     yield _block(
         "rare-earth shares of value added (s_R)", target, cal.ree_share_is, (cal.regions, cal.sectors), "share",
         "epsilon and gamma of the calibration, through (23) at p0 = 1", cal.choices.get("rare-earth shares", ""),
@@ -249,7 +262,20 @@ def _accounts_2009() -> tuple[dict[str, float], dict[str, str], dict[str, str]]:
     return {str(key): float(value) for key, value in frame["value"].items()}, words["source"], words["flag"]
 
 
-def _rare_earths(cal: Calibration) -> Iterator[_Row]:
+def _rare_earths(cal: Calibration, exporter: str) -> Iterator[_Row]:
+    """What is known of rare earths in the year of the table."""
+    from reesim.observed import CHINA
+
+    if cal.year != YEAR:
+        yield _missing("rare-earth receipts, world market", MILLION, f"the shipped accounts are those of {YEAR}")
+    elif exporter != CHINA:
+        yield _missing("rare-earth receipts, world market", MILLION, "the shipped accounts have China as the exporter")
+    else:
+        yield from _market(cal, exporter)
+        yield from _rare_earth_split(cal)
+
+
+def _market(cal: Calibration, exporter: str) -> Iterator[_Row]:
     """Size of the rare-earth market, (15): value, exports, and the tonnes that the model's use stands for."""
     from reesim import observed
 
@@ -265,18 +291,18 @@ def _rare_earths(cal: Calibration) -> Iterator[_Row]:
     seen = seen[(seen["series"] == "export_value") & (seen["start"] == "2009-01-01") & (seen["end"] == "2009-12-31")]
     yield _value(
         "rare-earth exports, value", float(seen["value"].iloc[0]), abroad, MILLION, str(seen["source"].iloc[0]),
-        f"foreign use at user prices; shares: {chosen}", cal.exporter,
+        f"foreign use at user prices; shares: {chosen}", exporter,
     )  # fmt: skip
     yield _value(
         "rare-earth exports, quantity", values["exports_tonnes"], cal.baseline_exports_tonnes, "tonnes a year",
-        source["exports_tonnes"], "what baseline foreign use stands for, under every choice of shares", cal.exporter,
+        source["exports_tonnes"], "what baseline foreign use stands for, under every choice of shares", exporter,
     )  # fmt: skip
-    yield from _home_use(cal, values, source)
+    yield from _home_use(cal, exporter, values, source)
 
 
-def _home_use(cal: Calibration, values: dict[str, float], source: dict[str, str]) -> Iterator[_Row]:
+def _home_use(cal: Calibration, exporter: str, values: dict[str, float], source: dict[str, str]) -> Iterator[_Row]:
     """Yield use at home in the unit in which foreign use is the exports, tonnes a year."""
-    moment, key, home = "rare-earth use at home, quantity", f"use_tonnes.{cal.exporter}", cal.supplier
+    moment, key, home = "rare-earth use at home, quantity", f"use_tonnes.{exporter}", cal.supplier
     quantity = cal.ree_value_i / cal.tax_factor_i
     abroad = float(quantity.sum() - quantity[home])
     if not abroad > 0.0:
@@ -284,10 +310,10 @@ def _home_use(cal: Calibration, values: dict[str, float], source: dict[str, str]
         return
     tonnes = float(quantity[home]) * cal.baseline_exports_tonnes / abroad
     if key not in values:
-        yield _missing(moment, "tonnes a year", f"no use of {cal.exporter} is shipped", tonnes)
+        yield _missing(moment, "tonnes a year", f"no use of {exporter} is shipped", tonnes)
         return
     note = "its weight in world use decides how far a tax or quota raises the price abroad and lowers it at home"
-    yield _value(moment, values[key], tonnes, "tonnes a year", source[key], note, cal.exporter)
+    yield _value(moment, values[key], tonnes, "tonnes a year", source[key], note, exporter)
 
 
 def _rare_earth_split(cal: Calibration) -> Iterator[_Row]:

@@ -20,12 +20,18 @@ from reesim.data.tables import DATA, UNVERIFIED, read_facts
 from reesim.errors import InputError, LabelError
 from reesim.labels import Labels
 from reesim.observed_sources import build
+from reesim.results.plan import plan_of
 from reesim.scenario.calendar import years_between
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MT_WELD", "build", "events", "gaps", "load", "overlay", "price_index"]
+    from reesim.results.provenance import Provenance
+
+__all__ = ["CHINA", "MT_WELD", "build", "events", "gaps", "load", "out_of_reach", "overlay", "price_index"]
+
+CHINA = "CHN"
+"""The region whose rare earths the observed series are about."""
 
 FOLDER = DATA / "observed"
 
@@ -55,6 +61,22 @@ class Observable(Protocol):
     @property
     def regions(self) -> Labels: ...
     def array(self, name: str, /) -> NDArray[np.float64]: ...
+
+
+def out_of_reach(record: Provenance, regions: Labels) -> str:
+    """Say why a result has nothing to do with what was observed; empty where the two can be compared.
+
+    What was observed is China's restriction of rare earths.
+    """
+    plan = plan_of(record.effective_scenario)
+    exporter = plan.exporter if plan is not None else CHINA
+    if not record.rare_earths:
+        return "there are no rare earths in this world"
+    if exporter != CHINA or CHINA not in regions.codes:
+        return f"observed are China's rare earths, and here {exporter} exports them"
+    if plan is not None and plan.on_goods_alone:
+        return "observed is a restriction of rare earths, and no policy of this scenario is on them"
+    return ""
 
 
 def load() -> pd.DataFrame:

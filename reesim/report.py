@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reesim.errors import InputError, LabelError
+from reesim.results.plan import FEW, leading, plan_of
+from reesim.results.words import aligned, as_text, cell, number, period_words, rounded, tidied, without_noise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,15 +26,9 @@ if TYPE_CHECKING:
     from reesim.results.provenance import Provenance
 
 __all__ = [
-    "as_text", "choices_text", "gap_table", "gap_text", "side_names", "speed_facts", "stability_text", "summary_table",
-    "summary_text",
+    "as_text", "choices_text", "gap_table", "gap_text", "number", "period_words", "rounded", "side_names", "speed_facts",
+    "stability_text", "summary_table", "summary_text", "without_noise",
 ]  # fmt: skip
-
-DIGITS = 4
-"""Significant digits in every table."""
-
-NOISE = 1e-10
-"""Per cent below which a change is round-off: residuals are certified to 1e-10 of one, not of a hundred."""
 
 SECTOR = "TRA"
 """The sector whose technology the summary follows: transport equipment, of the largest rare-earth share."""
@@ -73,37 +69,6 @@ _GAP_COLUMNS = (
 )  # fmt: skip
 
 
-def rounded(value: float, digits: int = DIGITS) -> float:
-    """Round to significant digits; what is not finite, and zero, stay as they are."""
-    if value == 0.0 or not math.isfinite(value):
-        return float(value) + 0.0  # zero loses its sign
-    return float(f"{value:.{digits - 1}e}")
-
-
-def without_noise(per_cent: NDArray[np.float64], least: float = NOISE) -> NDArray[np.float64]:
-    """Changes in per cent, those that are smaller than any certificate promises as zero, without a sign."""
-    return np.where(np.abs(per_cent) < least, 0.0, per_cent)
-
-
-def _date(stamp: pd.Timestamp) -> str:
-    """Write a date as a month where it is the first of one."""
-    return f"{stamp:%Y-%m}" if stamp.day == 1 else f"{stamp:%Y-%m-%d}"
-
-
-def _tidied(table: pd.DataFrame) -> pd.DataFrame:
-    """Round numbers and write dates as text."""
-    columns: dict[Any, Any] = {}
-    for name in table:
-        column = table[name]
-        if column.dtype.kind == "M":
-            columns[name] = [_date(stamp) for stamp in column]
-        elif column.dtype.kind == "f":
-            columns[name] = [rounded(value) for value in column]
-        else:
-            columns[name] = column.to_numpy()
-    return type(table)(columns, index=table.index)
-
-
 def summary_table(path: Path, *, sector: str = SECTOR) -> pd.DataFrame:
     """Key figures by region, from the variables that the path kept.
 
@@ -112,7 +77,8 @@ def summary_table(path: Path, *, sector: str = SECTOR) -> pd.DataFrame:
     path : Path
         Changes are against its first row, the baseline.
     sector : str
-        Code or name of the sector whose A_R/A_L is followed; left out where the path has no such sector.
+        Code or name of the sector whose A_R/A_L is followed where the world has rare earths; where the path has no such
+        sector, the one that moves furthest.
 
     Returns
     -------
@@ -128,17 +94,19 @@ def summary_table(path: Path, *, sector: str = SECTOR) -> pd.DataFrame:
         level = path.array("real_gdp")
         _add_best(table, "real_gdp", 100 * (level / level[0] - 1), times)
     name = ""
-    if {"A_R", "A_L"} <= set(path.variables) and sector.casefold() in _forms(path):
-        position = path.sectors.index(sector)
+    if path.provenance.rare_earths and {"A_R", "A_L"} <= set(path.variables):
+        every = path.array("A_R") / path.array("A_L")
+        known = sector.casefold() in _forms(path)
+        position = path.sectors.index(sector) if known else int(np.abs(np.log(every)).max(axis=(0, 1)).argmax())
         name = path.sectors.names[position]
-        ratio = path.array("A_R")[:, :, position] / path.array("A_L")[:, :, position]
+        ratio = every[:, :, position]
         rows = np.abs(np.log(ratio)).argmax(axis=0)
         table["technology_peak"] = ratio[rows, np.arange(ratio.shape[1])]
         table["technology_peak_date"] = times[rows]
         table["technology_end"] = ratio[-1]
-    tidied = _quiet(_tidied(table[[column for column in HEADINGS if column in table]]))
-    tidied.attrs = {"warnings": path.warnings, "sector": name}
-    return tidied
+    figures = _quiet(tidied(table[[column for column in HEADINGS if column in table]]))
+    figures.attrs = {"warnings": path.warnings, "sector": name}
+    return figures
 
 
 def _add_best(table: pd.DataFrame, name: str, per_cent: NDArray[np.float64], times: pd.DatetimeIndex) -> None:
@@ -161,56 +129,32 @@ def _forms(path: Path) -> set[str]:
 
 
 def summary_text(path: Path, *, sector: str = SECTOR) -> str:
-    """Key figures as plain text, measures down and regions across, the alerts above them."""
+    """Key figures as plain text, the alerts above them: measures down and regions across.
+
+    Many regions go down instead, the leading ones, with how many are left out.
+    """
     table = summary_table(path, sector=sector)
     lines = [f"WARNING: {text}" for text in path.warnings]
     if table.columns.empty:
         return "\n".join([*lines, "no key figures: the path kept none of the variables that they are made of"])
-    cells = [["", *table.index]]
+    shown = table.iloc[_shown(path)]
+    cells = [["", *shown.index]]
     for column in table:
         heading = HEADINGS[str(column)].format(sector=table.attrs["sector"])
-        cells.append([heading, *(_cell(value) for value in table[column])])
-    return "\n".join([*lines, *_aligned(cells)])
+        cells.append([heading, *(cell(value) for value in shown[column])])
+    if len(table) <= FEW:
+        return "\n".join([*lines, *aligned(cells)])
+    down = [[cells[0][k], *(row[k] for row in cells[1:])] for k in range(len(cells[0]))]
+    down[0] = ["", *(row[0].strip() for row in cells[1:])]
+    left = f"… and {len(table) - len(shown)} more regions, which no policy names and whose welfare moves less"
+    return "\n".join([*lines, *aligned(down), left])
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, float | np.floating):
-        return "" if math.isnan(value) else number(float(value))
-    return "" if value is None else str(value)
-
-
-def number(value: float) -> str:
-    """Four significant digits without an exponent, so that sizes can be compared at a glance; zero has no sign.
-
-    What is not finite, or as small or large as no result is, keeps the exponent.
-    """
-    if value == 0.0 or not 1e-12 <= abs(value) < 1e15:
-        return f"{value + 0.0:.{DIGITS}g}"
-    decimals = max(0, DIGITS - 1 - math.floor(math.log10(abs(rounded(value)))))
-    return f"{rounded(value):,.{decimals}f}"
-
-
-def _aligned(cells: list[list[str]]) -> list[str]:
-    """Columns of equal width: the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    rows = []
-    for first, *others in cells:
-        right = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))
-        rows.append("  ".join([first.ljust(widths[0]), *right]).rstrip())
-    return rows
-
-
-def as_text(table: pd.DataFrame) -> str:
-    """Any of these tables as plain text, nothing cut off: text to the left, numbers with four significant digits."""
-    columns = []
-    for name in table:
-        texts = [str(name), *(_cell(value) for value in table[name])]
-        width = max(map(len, texts))
-        numeric = table[name].dtype.kind in "fiu"
-        columns.append([text.rjust(width) if numeric else text.ljust(width) for text in texts])
-    return "\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True))
+def _shown(path: Path) -> list[int]:
+    """Positions of the regions that a text shows: those that policies name first, then those whose welfare moves most."""
+    plan = plan_of(path.provenance.effective_scenario)
+    moved = np.abs(path.array("welfare")).max(axis=0) if "welfare" in path.values else np.zeros(len(path.regions))
+    return leading(path.regions, moved, plan.regions if plan else (), most=2 * FEW)
 
 
 def gap_table(path: Path, *, supplier: str = "CHN") -> pd.DataFrame:
@@ -236,6 +180,9 @@ def gap_table(path: Path, *, supplier: str = "CHN") -> pd.DataFrame:
 
     from reesim import observed
 
+    reason = observed.out_of_reach(path.provenance, path.regions)
+    if reason:
+        return _no_gaps(reason)
     try:
         gaps = observed.gaps(path, supplier=supplier)
     except (InputError, LabelError) as error:
@@ -247,9 +194,9 @@ def gap_table(path: Path, *, supplier: str = "CHN") -> pd.DataFrame:
         what=[_OBSERVED_NAMES.get(name, name) for name in gaps["variable"]],
         period=[period_words(start, end) for start, end in zip(gaps["start"], gaps["end"], strict=True)],
     )
-    tidied = _tidied(pd.DataFrame(table[list(_GAP_COLUMNS)]))
-    tidied.attrs = {"warnings": path.warnings, "reason": ""}
-    return tidied
+    shown = tidied(pd.DataFrame(table[list(_GAP_COLUMNS)]))
+    shown.attrs = {"warnings": path.warnings, "reason": ""}
+    return shown
 
 
 def _no_gaps(reason: str) -> pd.DataFrame:
@@ -258,18 +205,6 @@ def _no_gaps(reason: str) -> pd.DataFrame:
     table = pd.DataFrame(columns=list(_GAP_COLUMNS))
     table.attrs = {"warnings": (), "reason": reason}
     return table
-
-
-def period_words(start: pd.Timestamp, end: pd.Timestamp) -> str:
-    """Write a period shortly: a day, a month, a year, or its first and last month."""
-    if start == end:
-        return f"{start:%Y-%m-%d}"
-    if not (start.is_month_start and end.is_month_end):
-        return f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
-    if start.is_year_start and end.is_year_end:
-        return f"{start:%Y}" if start.year == end.year else f"{start:%Y} to {end:%Y}"
-    months = (f"{start:%Y-%m}", f"{end:%Y-%m}")
-    return months[0] if months[0] == months[1] else " to ".join(months)
 
 
 def gap_text(path: Path, *, most: int = 12, supplier: str = "CHN") -> str:
@@ -305,6 +240,7 @@ def choices_text(path: Path) -> str:
     record = path.provenance
     lines = _listed("Choices", record.choices) or ["Choices: none recorded"]
     lines += _listed("Overrides", record.overrides)
+    lines += _listed("Files named by the scenario", record.inputs)
     lines += _listed("Rules", record.rules)
     if record.substeps > 1:
         lines.append(f"Substeps in each period: {record.substeps}")
@@ -331,7 +267,7 @@ def stability_text(path: Path) -> str:
 def _stability(record: Provenance) -> str:
     known = record.stability
     if "stable" not in known:
-        return "Stability: not assessed (technology is fixed, or the path was made without it)"
+        return "Stability: not assessed (technology does not move, or the path was made without it)"
     rate = known.get("spectral_abscissa")
     word = "stable" if known["stable"] else "UNSTABLE"
     speed = f" (spectral abscissa {rate:+.4g} a year)" if isinstance(rate, float) else ""

@@ -102,7 +102,9 @@ class TemporaryEquilibrium:
 
     @cached_property
     def _free_entry(self) -> tuple[Array, Array]:
-        return ref.free_entry(self._par, self._named, self._views["ree_share"], self._views["spending"], self.entry_cost)
+        return ref.free_entry(
+            self._par, self._named, self._views["ree_share"], self._views["spending"], self.entry_cost
+        )
 
     @property
     def profit_gap_R(self) -> Array:

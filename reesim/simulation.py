@@ -21,7 +21,7 @@ from reesim.errors import ConvergenceError, InputError, LabelError
 from reesim.lowering import lower
 from reesim.outcomes import Outcomes, real_gdp_alert
 from reesim.results.path import Path
-from reesim.results.provenance import Provenance
+from reesim.results.provenance import Provenance, input_digests
 from reesim.rules import (
     PARTS,
     CostPricing,
@@ -366,7 +366,7 @@ class Simulation:
             },
             rules={place: rule.name for place, rule in self.rules.items()},
             versions={name: importlib.metadata.version(name) for name in ("numpy", "scipy")} | {"reesim": _version()},
-            substeps=self.substeps,
+            inputs=input_digests(scenario), substeps=self.substeps,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             stability={
                 "stable": self.stability.stable, "spectral_abscissa": self.stability.rate,

@@ -290,3 +290,33 @@ def random_world(
         sigma_s=draw.uniform(2.0, 6.0, s), rho=rho, deficit_i=gap if deficit_follows_income else gap - gap.mean(),
         deficit_follows_income=deficit_follows_income, numeraire_labour_i=labour, numeraire=float(n),
     )  # fmt: skip
+
+
+def with_zeros(
+    world: World, *, local: int | None = None, unmade: tuple[int, int] | None = None, unused: tuple[int, int] | None = None
+) -> World:  # fmt: skip
+    """Take flows out of an economy before it is solved.
+
+    Parameters
+    ----------
+    local : int, optional
+        A sector that is not traded.
+    unmade : (region, sector), optional
+        What the region does not make; it buys it from the next region.
+    unused : (region, sector), optional
+        What nobody in the region buys; producers there spend that share of cost on the next sector.
+    """
+    taste, final, phi = (array.copy() for array in (world.taste_jis, world.final_taste_is, world.phi_iks))
+    n, s = final.shape
+    if local is not None:
+        taste[:, :, local] *= np.eye(n)
+    if unmade:
+        region, sector = unmade
+        taste[region, :, sector] = 0.0
+        taste[(region + 1) % n, region, sector] = 1.0
+    if unused:
+        region, sector = unused
+        final[region, sector] = 0.0
+        phi[region, :, (sector + 1) % s] += phi[region, :, sector]
+        phi[region, :, sector] = 0.0
+    return world.change(taste_jis=taste, final_taste_is=final, phi_iks=phi)

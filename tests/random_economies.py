@@ -192,3 +192,73 @@ def twins(parameters: Parameters, policies: np.ndarray) -> list[ref.Equations]:
 
 
 STATES = tuple(name for name, _ in STATE)
+
+
+# --- the same economy, told otherwise ---------------------------------------------------------------------------------------
+
+KINDS = ("endogenous", "fixed", "none")
+"""Technology; none is pure trade: no varieties, no rare earths."""
+
+
+def mild_calibration(rng: np.random.Generator, n: int, s: int, kind: str, **changes: object) -> Calibration:
+    """A random baseline where every policy drawn by `random_policy` has an equilibrium, of one kind of technology.
+
+    Nobody gives away more than two fifths of what it earns, since a constant gift out of a falling income leaves nothing to
+    live on; and goods of different origin are no complements, since a tariff may then make a gift grow.
+    """
+    pure = {"mu": 1e15, "theta": 0.0, "ree_share_is": np.zeros((n, s))} if kind == "none" else {}
+    while True:
+        sigma = rng.choice([1.0, 1.0 + 1e-4, 1.5, 2.5, 4.0, 6.0], s)
+        cal = random_calibration(rng, n, s, **{"sigma_s": sigma, **pure, **changes})
+        if (cal.deficit_i > -0.4 * cal.own_income_i).all():
+            return cal
+
+
+def _taken(array: np.ndarray, axes: str, region: np.ndarray, sector: np.ndarray) -> np.ndarray:
+    return array[np.ix_(*(region if axis in "ij" else sector for axis in axes))] if axes else array
+
+
+def retold_policy(
+    parameters: Parameters, block: np.ndarray, region: np.ndarray, sector: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
+    """Policy on regions and sectors in another order, some of them perhaps a part (``weight``) of what they were."""
+    old = Layout(POLICY, parameters.regions, parameters.sectors)
+    layout = Layout(POLICY, len(region), len(sector))
+    new, axes = np.empty(layout.size), dict(POLICY)
+    for name, view in layout.views(new).items():
+        view[...] = _taken(old.views(block)[name], axes[name], region, sector)
+    layout.views(new)["mine_supply"][...] *= weight[:, None] * weight
+    return new
+
+
+def retold_row(
+    parameters: Parameters, row: np.ndarray, region: np.ndarray, sector: np.ndarray, weight: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What a row says of the same economy told otherwise: values are split, prices and measures are not."""
+    axes = dict(ROW)
+    told = {name: _taken(view, axes[name], region, sector) for name, view in named(parameters, row).items()}
+    for name in ("final_demand", "expenditure", "revenue", "spending"):
+        told[name] = told[name] * weight.reshape(-1, *[1] * (told[name].ndim - 1))
+    told["trade_share"] = told["trade_share"] * weight[:, None, None]
+    return told
+
+
+def retold(cal: Calibration, region: np.ndarray, sector: np.ndarray, weight: np.ndarray) -> Calibration:
+    """Baseline with regions and sectors in another order; a region named twice is split by ``weight``.
+
+    Halves trade with each other as a whole trades with itself: without tariffs or trade costs.
+    """
+    codes = [f"{cal.regions.codes[old]}{'' if old not in region[:new] else 'b'}" for new, old in enumerate(region)]
+    both, one = weight[:, None, None] * weight[:, None], weight[:, None]
+    return cal.replace(
+        regions=Labels("region", tuple(codes), tuple(f"Region {code}" for code in codes)),
+        sectors=Labels("sector", *(tuple(names[s] for s in sector) for names in (cal.sectors.codes, cal.sectors.names))),
+        trade_jis=_taken(cal.trade_jis, "jis", region, sector) * both,
+        materials_iks=_taken(cal.materials_iks, "iks", region, sector) * one[:, :, None],
+        final_is=_taken(cal.final_is, "is", region, sector) * one,
+        ree_share_is=_taken(cal.ree_share_is, "is", region, sector),
+        tariff_jis=_taken(cal.tariff_jis, "jis", region, sector),
+        export_tax_jis=_taken(cal.export_tax_jis, "jis", region, sector),
+        ree_elasticity_i=cal.ree_elasticity_i[region],
+        sigma_s=cal.sigma_s[sector], epsilon_s=cal.epsilon_s[sector], gamma_s=cal.gamma_s[sector],
+    )  # fmt: skip

@@ -205,7 +205,10 @@ def test_an_economy_that_uses_no_rare_earths_at_all():
     from reesim.scenario import DEFAULT_SECTORS
 
     economy = with_numbers(
-        {"parameters.gamma": {code: 0.0 for code in DEFAULT_SECTORS.codes if code not in ("AGR", "SER")}}
+        {
+            "parameters.gamma": {code: 0.0 for code in DEFAULT_SECTORS.codes if code not in ("AGR", "SER")},
+            "policies": [],
+        }
     )
     for endogenous in (True, False):
         at = solved(economy, policy_block(economy.parameters, 3.0), endogenous)

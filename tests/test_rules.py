@@ -93,7 +93,7 @@ def test_the_defaults_in_python_are_the_compiled_path(scenario, compiled, places
             if VARIABLES[name].unit.startswith(("baseline", "change", "share", "added"))
             else np.nanmax(np.abs(there))
         )
-        if VARIABLES[name].unit == VARIABLES["income"].unit:  # some of it, revenue from tariffs say, may be nothing at all
+        if VARIABLES[name].unit == VARIABLES["income"].unit:  # some of that money may be nothing at all
             scale = np.abs(compiled.array("income")).max()
         if name == "ree_wedge_embargo":
             scale = np.abs(there).max()

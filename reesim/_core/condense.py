@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reesim._core.layout import POLICY, ROW, Array, Layout, Parameters
+from reesim._core.regional import RegionalCorrection
 
 Positions = npt.NDArray[np.intp] | slice
 
@@ -26,6 +27,8 @@ class Condensed:
     ----------
     parameters : layout.Parameters
         The smaller economy: its traded sectors, and ``home`` last.
+    correction : regional.RegionalCorrection
+        Of the smaller economy.
     full : layout.Parameters
         The economy it stands for.
     traded, local : slice, or ndarray of int
@@ -39,6 +42,7 @@ class Condensed:
     """
 
     parameters: Parameters
+    correction: RegionalCorrection
     full: Parameters
     traded: Positions
     local: Positions
@@ -51,12 +55,12 @@ class Condensed:
         """Condense an economy with technology as it is; None if nothing can be eliminated, or not exactly."""
         par = full.views()
         abroad = par["trade_share0"] * (1.0 - np.eye(full.regions))[:, :, None]
-        is_traded = abroad.any(axis=(0, 1))
+        is_traded = np.asarray(abroad.any(axis=(0, 1)))
         if is_traded.all() or par["ree_supply"].any() or par["ree_share0"].any() or float(par["rho"]) != 1.0:
             return None
         T, U = _positions(is_traded), _positions(~is_traded)
         by_traded, by_local = par["phi"][:, T], par["phi"][:, U]
-        inverse = np.linalg.inv(np.eye(by_local.shape[1]) - by_local[:, :, U])
+        inverse = np.asarray(np.linalg.inv(np.eye(by_local.shape[1]) - by_local[:, :, U]), dtype=np.float64)
         materials = inverse @ by_local[:, :, T]
         pull = by_traded[:, :, U] @ inverse
         added = par["phi_va"]
@@ -81,7 +85,7 @@ class Condensed:
             small, supplier=full.supplier, entry_in_final_good=full.entry_in_final_good,
             deficit_follows_income=full.deficit_follows_income,
         )  # fmt: skip
-        return cls(parameters, full, T, U, inverse, materials, pull)
+        return cls(parameters, RegionalCorrection.of(parameters), full, T, U, inverse, materials, pull)
 
     def policy(self, block: Array) -> Array | None:
         """The same policy on the smaller economy; None if it subsidises output of a sector that is not there."""
@@ -91,15 +95,17 @@ class Condensed:
             return None
         layout = Layout(POLICY, n, self.parameters.sectors)
         small = np.empty(layout.size)
-        for name, view in layout.views(small).items():
-            if view.shape == given[name].shape:
+        views = layout.views(small)
+        for name, axes in POLICY:
+            view = views[name]
+            if "s" not in axes:
                 view[...] = given[name]
             else:
                 view[..., :-1] = given[name][..., self.traded]
                 view[..., -1] = 0.0 if name.startswith("entry") else 1.0
         made_cheaper = np.log(given["productivity"][:, self.local])
         if made_cheaper.any():
-            layout.views(small)["productivity"][:, :-1] *= np.exp((self.pull @ made_cheaper[:, :, None])[:, :, 0])
+            views["productivity"][:, :-1] *= np.exp((self.pull @ made_cheaper[:, :, None])[:, :, 0])
         return small
 
     def row(self, block: Array, small: Array) -> Array:
@@ -109,8 +115,9 @@ class Condensed:
         layout = Layout(ROW, n, self.full.sectors)
         row = np.empty(layout.size)
         out, found = layout.views(row), Layout(ROW, n, self.parameters.sectors).views(small)
-        for name, view in out.items():
-            if view.shape == found[name].shape:
+        for name, axes in ROW:
+            view = out[name]
+            if "s" not in axes:
                 view[...] = found[name]
             else:
                 view[..., T] = found[name][..., :-1]

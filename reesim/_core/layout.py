@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -179,7 +179,7 @@ class Parameters:
     @classmethod
     def build(
         cls,
-        arrays: dict[str, npt.ArrayLike],
+        arrays: Mapping[str, npt.ArrayLike],
         *,
         supplier: int,
         entry_in_final_good: bool,

@@ -14,6 +14,7 @@ import numpy as np
 from reesim._core import reference as ref
 from reesim._core.layout import Array, Parameters, no_policy
 from reesim._core.reference import Equations
+from reesim._core.regional import RegionalCorrection
 
 STEP_TOLERANCE = 1e-13
 """Largest change of any unknown (a log, or an output ratio) in the last pass of a step: paths differ by iteration below 1e-12."""
@@ -185,7 +186,9 @@ def static_technology(
         )
         return Equations(log_v=log_v, share_R=share_R, log_A_R=np.zeros_like(log_y), log_A_L=np.zeros_like(log_y))
     enters = par.research_R0 > 0.0
-    lean = np.where(enters, np.log1p(-policy.entry_subsidy_L) - np.log1p(-policy.entry_subsidy_R), 0.0)  # of log A_R/A_L
+    lean = np.where(
+        enters, np.log1p(-policy.entry_subsidy_L) - np.log1p(-policy.entry_subsidy_R), 0.0
+    )  # of log A_R/A_L
     bundle = (gap - par.theta * lean) / np.where(enters, 1.0 + par.theta * par.z, 1.0)
     _, share_R = ref.value_added(par, bundle, np.zeros_like(log_y))
     log_A_L = np.log((1.0 - share_R) / (1.0 - par.ree_share0)) + log_y - log_unit[:, None]
@@ -243,8 +246,20 @@ def static_map(par: Equations, policy: Equations, endogenous: bool, x: Array) ->
     return np.concatenate([log_new_c.ravel(), log_new_wage, log_new_ree, log_new_spent.ravel()]), eq
 
 
-def anderson(g: Callable[[Array], Array], x: Array) -> tuple[Array, int]:
-    """Anderson acceleration: the combination of recent passes whose residual is smallest in least squares."""
+def regionally_corrected(correction: RegionalCorrection, residual: Array) -> Array:
+    """Move all costs and all spending of a region by what their average residuals call for."""
+    n, s = correction.cost_weight.shape
+    parts = residual[: n * s].reshape(n, s), residual[n * s + 2 * n :].reshape(n, s)
+    weights = correction.cost_weight, correction.spending_weight
+    averages = np.concatenate([(weight * part).sum(axis=1) for weight, part in zip(weights, parts, strict=True)])
+    moves = np.repeat(correction.matrix @ averages, s)
+    return residual + np.concatenate([moves[: n * s], np.zeros(2 * n), moves[n * s :]])
+
+
+def anderson(
+    g: Callable[[Array], Array], x: Array, correct: Callable[[Array], Array] = lambda residual: residual
+) -> tuple[Array, int]:
+    """Anderson acceleration: the combination of recent passes whose corrected residual is smallest in least squares."""
     moves: list[Array] = []
     changes: list[Array] = []
     last: tuple[Array, Array] | None = None
@@ -252,6 +267,7 @@ def anderson(g: Callable[[Array], Array], x: Array) -> tuple[Array, int]:
         residual = g(x) - x
         if np.abs(residual).max() <= STATIC_TOLERANCE:
             return x, passes
+        residual = correct(residual)
         if last is not None:
             moves.append(x - last[0])
             changes.append(residual - last[1])
@@ -272,5 +288,13 @@ def anderson(g: Callable[[Array], Array], x: Array) -> tuple[Array, int]:
 def solve_static(parameters: Parameters, policy: Equations, endogenous: bool) -> tuple[Equations, int]:
     """Static equilibrium from the baseline."""
     par = ref.unpack(parameters)
-    x, passes = anderson(lambda u: static_map(par, policy, endogenous, u)[0], np.zeros(2 * par.N * par.S + 2 * par.N))
+    correction, start = RegionalCorrection.of(parameters), np.zeros(2 * par.N * par.S + 2 * par.N)
+
+    def step(x: Array) -> Array:
+        return static_map(par, policy, endogenous, x)[0]
+
+    try:
+        x, passes = anderson(step, start, lambda residual: regionally_corrected(correction, residual))
+    except NotSolved:  # where trade all but ends the baseline's correction leads astray
+        x, passes = anderson(step, start)
     return static_map(par, policy, endogenous, x)[1], passes

@@ -1,4 +1,5 @@
 from reesim._core.layout import Array, Parameters
+from reesim._core.regional import RegionalCorrection
 
 class StaticSolver:
     parameters: Parameters
@@ -6,7 +7,9 @@ class StaticSolver:
     worst: float
     passes: int
     memory: int
-    def __init__(self, parameters: Parameters, endogenous: bool) -> None: ...
+    def __init__(
+        self, parameters: Parameters, endogenous: bool, correction: RegionalCorrection | None = None
+    ) -> None: ...
     def solve(self, policy: Array, start: Array | None = None) -> bool: ...
     @property
     def unknowns(self) -> Array: ...

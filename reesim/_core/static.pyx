@@ -1,4 +1,4 @@
-"""The static equilibrium solved directly: Anderson acceleration on a system with measures eliminated by (7)-(8).
+"""The static equilibrium solved directly: Anderson acceleration, with a regional correction, measures eliminated by (7)-(8).
 
 The twin of ``reference_engine.static_map`` and ``reference_engine.anderson``. Shares no iteration code with the stepper.
 Unknowns: log c, log E/E0 and, where rare earths are used, log w and log q.
@@ -9,16 +9,20 @@ from libc.string cimport memcpy, memset
 
 from reesim._core.blocks cimport Economy, Policy, Row, bind_economy, bind_policy, bind_row, f64, policy_size, row_size
 from reesim._core.market cimport Clearing, add_rare_earth_income, clear_rare_earths
-from reesim._core.sums cimport add_input_demand, add_scaled, dot, exporter_sums, importer_sums, input_costs
+from reesim._core.sums cimport add_input_demand, add_scaled, dot, exporter_sums, exporter_sums_received, importer_sums, input_costs
 from reesim._core.temporary cimport final_prices
 from reesim._core.trade cimport Costs, bind_costs, costs_size, set_costs, trade_prices, trade_shares
 from reesim._core.vector cimport vexp, vexpm1, vlog, vlog1p
 
 import numpy as np
 
+from reesim._core.regional import RegionalCorrection
+
 cdef enum:
     PASSES = 200
     MEMORY = 40
+    LARGE = 1000  # unknowns from which remembering more than a few moves costs more than it saves
+    FEW = 12
 
 cdef f64 TOLERANCE = 2e-12
 cdef f64 INDEPENDENT = 1e-13  # of a column's length that must be left after taking out the columns before it
@@ -63,11 +67,19 @@ cdef struct Static:
     f64* income
     f64* embargo
     f64* price
+    f64* received               # i, what all exporters get of its spending, net of tariffs
     Clearing market
+
+cdef struct Correction:        # of residuals, see `regional`
+    const f64* cost_weight      # is
+    const f64* spending_weight  # is
+    const f64* matrix           # 2N by 2N
+    f64* average                # 2N
+    f64* move                   # 2N
 
 cdef enum:
     BY_CELL = 22
-    BY_REGION = 10
+    BY_REGION = 11
 
 
 cdef Py_ssize_t static_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
@@ -89,6 +101,7 @@ cdef Static bind_static(f64* block, const Economy* e, bint endogenous) noexcept 
     at += BY_CELL * cells
     w.log_P_C, w.labour, w.endowment, w.wage, w.log_wage = at, at + N, at + 2 * N, at + 3 * N, at + 4 * N
     w.log_ree, w.value, w.income, w.embargo, w.price = at + 5 * N, at + 6 * N, at + 7 * N, at + 8 * N, at + 9 * N
+    w.received = at + 10 * N
     w.power = at + BY_REGION * N
     for s in range(S):
         w.power[s] = 1.0 - e.sigma[s]
@@ -200,6 +213,7 @@ cdef void factor_markets(const Economy* e, const Policy* p, Static* w) noexcept 
         w.spent[c] *= level
         w.log_y[c] *= level
     for i in range(N):
+        w.received[i] *= level
         w.wage[i] *= level
         w.value[i] *= level
         w.income[i] = w.income[i] * level + w.wage[i] * w.labour[i]
@@ -212,16 +226,20 @@ cdef void factor_markets(const Economy* e, const Policy* p, Static* w) noexcept 
 
 
 cdef void goods_taxes(const Economy* e, Static* w) noexcept nogil:
-    """Add tariffs and taxes on exports of goods to income, (16). ``spent`` is at the level of the numeraire."""
+    """Add tariffs and taxes on exports of goods to income, (16). ``spent`` and ``sales`` are at the level of the numeraire."""
     cdef Py_ssize_t i, c, cells = e.N * e.S
     if not w.costs.taxed:
+        return
+    if not w.costs.export_taxed:  # then tariffs are all that exporters do not get
+        for i in range(e.N):
+            w.income[i] -= w.received[i]
+            for c in range(i * e.S, (i + 1) * e.S):
+                w.income[i] += w.spent[c]
         return
     importer_sums(e.N, e.S, w.costs.delivered_weight, w.pull, w.scratch)
     for i in range(e.N):
         for c in range(i * e.S, (i + 1) * e.S):
             w.income[i] += w.spent[c] * (1.0 - w.whole[c] * w.scratch[c])
-    if not w.costs.export_taxed:
-        return
     for c in range(cells):
         w.log_p[c] = w.whole[c] * w.spent[c]  # log_p has served
     exporter_sums(e.N, e.S, w.costs.delivered_weight, w.log_p, w.scratch)
@@ -267,7 +285,10 @@ cdef void static_map(const Economy* e, const Policy* p, Static* w, const f64* x,
     for c in range(cells):
         w.spent[c] *= e.expenditure0[c]
         w.log_p[c] = w.whole[c] * w.spent[c]
-    exporter_sums(e.N, e.S, w.costs.net_weight, w.log_p, w.sales)
+    if w.costs.taxed and not w.costs.export_taxed:
+        exporter_sums_received(e.N, e.S, w.costs.net_weight, w.log_p, w.pull, w.sales, w.received)
+    else:
+        exporter_sums(e.N, e.S, w.costs.net_weight, w.log_p, w.sales)
     for c in range(cells):
         w.sales[c] *= w.pull[c]
         w.log_y[c] = p.output_subsidy[c] * w.sales[c] / w.made[c] if e.revenue0[c] > 0.0 else 1.0
@@ -320,12 +341,27 @@ cdef void finish_row(const Economy* e, Static* w, Row* out) noexcept nogil:
     out.ree_mine_price[0], out.ree_wedge_quota[0] = w.market.mine_price, w.market.quota_wedge
 
 
-cdef int anderson(
-    const Economy* e, const Policy* p, Static* w, Py_ssize_t memory, f64* x, f64* r, f64* last_r, f64* Q, f64* dG, f64* R,
-    f64* worst
-) noexcept nogil:
-    """Combine all passes so that the residual is smallest in least squares; the factorisation grows by a column a pass.
+cdef void correct(const Economy* e, Correction* k, f64* r) noexcept nogil:
+    """Move all costs and all spending of a region by what their average residuals call for."""
+    cdef Py_ssize_t i, c, N = e.N, S = e.S, cells = e.N * e.S
+    for i in range(N):
+        k.average[i] = dot(S, k.cost_weight + i * S, r + i * S)
+        k.average[N + i] = dot(S, k.spending_weight + i * S, r + cells + i * S)
+    for i in range(2 * N):
+        k.move[i] = dot(2 * N, k.matrix + i * 2 * N, k.average)
+    for i in range(N):
+        for c in range(i * S, (i + 1) * S):
+            r[c] += k.move[i]
+            r[cells + c] += k.move[N + i]
 
+
+cdef int anderson(
+    const Economy* e, const Policy* p, Static* w, Correction* correction, Py_ssize_t memory, f64* x, f64* r, f64* last_r,
+    f64* Q, f64* dG, f64* R, f64* worst
+) noexcept nogil:
+    """Combine passes so that the corrected residual is smallest in least squares; the factorisation grows by a column a pass.
+
+    ``correction`` may be NULL.
     ``Q``, ``dG``: (MEMORY, n); ``R``: (MEMORY + 1, MEMORY), its last row scratch. Returns passes, or 0 if not solved.
     """
     cdef Py_ssize_t n = static_unknowns(e)
@@ -346,6 +382,8 @@ cdef int anderson(
             return passes
         if not isfinite(worst[0]):
             return 0
+        if correction != NULL:
+            correct(e, correction, r)
         if passes > 1:
             if held == limit:
                 held = 0
@@ -387,6 +425,8 @@ cdef class StaticSolver:
     parameters : layout.Parameters
     endogenous : bool
         Technology: free entry if true, measures at baseline if false.
+    correction : regional.RegionalCorrection, optional
+        Of these parameters, where it is at hand.
     """
 
     cdef readonly object parameters
@@ -395,11 +435,13 @@ cdef class StaticSolver:
     cdef readonly int passes
     cdef public int memory
     cdef const f64[::1] economy_block
-    cdef f64[::1] block, x, r, last, Q, dG, R, row_block
+    cdef f64[::1] block, x, r, last, Q, dG, R, row_block, averages
+    cdef const f64[:, ::1] cost_weight, spending_weight, matrix
     cdef Economy economy
     cdef Static work
+    cdef Correction correction
 
-    def __init__(self, parameters, bint endogenous):
+    def __init__(self, parameters, bint endogenous, correction=None):
         cdef Py_ssize_t N = parameters.regions, S = parameters.sectors, n
         self.parameters, self.endogenous = parameters, endogenous
         self.economy_block = parameters.block
@@ -411,8 +453,15 @@ cdef class StaticSolver:
         n = static_unknowns(&self.economy)
         self.x, self.r, self.last = np.zeros(n), np.zeros(n), np.zeros(n)
         self.Q, self.dG, self.R = np.empty(MEMORY * n), np.empty(MEMORY * n), np.zeros((MEMORY + 1) * MEMORY)
-        self.row_block = np.zeros(row_size(N, S))
-        self.worst, self.passes, self.memory = 0.0, 0, MEMORY
+        self.row_block, self.averages = np.zeros(row_size(N, S)), np.zeros(4 * N)
+        correction = correction or RegionalCorrection.of(parameters)
+        self.cost_weight, self.spending_weight = correction.cost_weight, correction.spending_weight
+        self.matrix = correction.matrix
+        self.correction.cost_weight, self.correction.spending_weight = &self.cost_weight[0, 0], &self.spending_weight[0, 0]
+        self.correction.matrix = &self.matrix[0, 0]
+        self.correction.average, self.correction.move = &self.averages[0], &self.averages[2 * N]
+        self.worst, self.passes = 0.0, 0
+        self.memory = MEMORY if n <= LARGE else FEW
 
     cdef Policy _policy(self, const f64[::1] policy, Py_ssize_t unknowns) except *:
         if policy.shape[0] != policy_size(self.economy.N, self.economy.S) or unknowns != self.x.shape[0]:
@@ -420,19 +469,28 @@ cdef class StaticSolver:
         return bind_policy(&policy[0], self.economy.N, self.economy.S)
 
     def solve(self, const f64[::1] policy, start=None):
-        """Solve at a policy from ``start`` (unknowns, default the baseline). Returns True if tolerance was reached."""
+        """Solve at a policy from ``start`` (unknowns, default the baseline). Returns True if tolerance was reached.
+
+        Where trade all but ends the baseline's regional correction leads astray: then the plain iteration has its turn.
+        """
         cdef Policy p = self._policy(policy, self.x.shape[0])
         cdef Row out = bind_row(&self.row_block[0], self.economy.N, self.economy.S)
-        np.asarray(self.x)[...] = 0.0 if start is None else start
-        with nogil:
-            set_policy(&self.economy, &p, &self.work)
-            self.passes = anderson(
-                &self.economy, &p, &self.work, self.memory, &self.x[0], &self.r[0], &self.last[0],
-                &self.Q[0], &self.dG[0], &self.R[0], &self.worst,
-            )
+        cdef Correction* correction = &self.correction
+        cdef int turn
+        for turn in range(2):
+            np.asarray(self.x)[...] = 0.0 if start is None else start
+            with nogil:
+                set_policy(&self.economy, &p, &self.work)
+                self.passes = anderson(
+                    &self.economy, &p, &self.work, correction, self.memory, &self.x[0], &self.r[0], &self.last[0],
+                    &self.Q[0], &self.dG[0], &self.R[0], &self.worst,
+                )
+                if self.passes > 0:
+                    static_map(&self.economy, &p, &self.work, &self.x[0], &self.r[0], &out)
             if self.passes > 0:
-                static_map(&self.economy, &p, &self.work, &self.x[0], &self.r[0], &out)
-        return self.passes > 0
+                return True
+            correction = NULL
+        return False
 
     @property
     def found(self):

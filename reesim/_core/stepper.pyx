@@ -9,7 +9,7 @@ from libc.string cimport memcmp, memcpy
 
 import numpy as np
 
-from reesim._core.blocks cimport Economy, Policy, Row, bind_economy, bind_policy, bind_row, f64, policy_size, row_size
+from reesim._core.blocks cimport Economy, Policy, Row, bind_economy, bind_policy, bind_row, f64, row_size
 from reesim._core.broyden cimport set_regional_correction, solve_temporary
 from reesim._core.certificate cimport Verdict, certificate_scratch, certify
 from reesim._core.temporary cimport (

@@ -56,6 +56,40 @@ WIDE static void exporter_sums(Py_ssize_t N, Py_ssize_t S, const double *restric
     }
 }
 
+/* the same, and received_i = sum_js pull_js weight_jis x_is: what all exporters get from i */
+WIDE static void exporter_sums_received(Py_ssize_t N, Py_ssize_t S, const double *restrict weight, const double *restrict x,
+                                        const double *restrict pull, double *restrict out, double *restrict received)
+{
+    Py_ssize_t j, i, s;
+    for (i = 0; i < N; i++)
+        received[i] = 0.0;
+    for (j = 0; j < N; j++) {
+        const double *w = weight + j * N * S, *a = x, *p = pull + j * S;
+        double *o = out + j * S;
+        for (s = 0; s < S; s++)
+            o[s] = 0.0;
+        for (i = 0; i + 2 <= N; i += 2, w += 2 * S, a += 2 * S) {
+            double first = 0.0, second = 0.0;
+            for (s = 0; s < S; s++) {
+                const double u = w[s] * a[s], v = w[S + s] * a[S + s];
+                o[s] += u + v;
+                first += p[s] * u;
+                second += p[s] * v;
+            }
+            received[i] += first;
+            received[i + 1] += second;
+        }
+        for (; i < N; i++, w += S, a += S) {
+            double only = 0.0;
+            for (s = 0; s < S; s++) {
+                o[s] += w[s] * a[s];
+                only += p[s] * w[s] * a[s];
+            }
+            received[i] += only;
+        }
+    }
+}
+
 /* out_ik = sum_s phi_iks x_is */
 WIDE static void input_costs(Py_ssize_t N, Py_ssize_t S, const double *restrict phi, const double *restrict x,
                              double *restrict out)

@@ -8,7 +8,7 @@ from libc.string cimport memcpy, memset
 
 from reesim._core.blocks cimport f64
 from reesim._core.sums cimport importer_sums
-from reesim._core.vector cimport vexpm1, vlog, vlog1p
+from reesim._core.vector cimport vexp, vexpm1, vlog, vlog1p
 
 
 cdef Py_ssize_t costs_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
@@ -37,7 +37,6 @@ cdef void set_costs(
 ) noexcept nogil:
     """Prepare a regime. ``share0``: baseline shares; all but ``sigma`` by j, i and s."""
     cdef Py_ssize_t k, i, s, pair, flows = N * N * S
-    cdef f64 power
     c.bent = c.taxed = c.export_taxed = False
     for k in range(flows):
         c.log_kappa[k] = iceberg[k] * (tariff[k] / tariff0[k]) * (export_tax[k] / export_tax0[k])
@@ -51,14 +50,15 @@ cdef void set_costs(
         for pair in range(N * N):
             for s in range(S):
                 c.weight[pair * S + s] = (1.0 - sigma[s]) * c.log_kappa[pair * S + s]
-        vexpm1(flows, c.weight, c.weight)
+        vexpm1(flows, c.weight, c.net)  # net is free until below
         for pair in range(N * N):
             i = pair % N
             for s in range(S):
                 k = pair * S + s
-                power = 1.0 - sigma[s]
-                c.gain[i * S + s] += share0[k] * (c.log_kappa[k] if power == 0.0 else c.weight[k])
-                c.weight[k] = share0[k] * (1.0 + c.weight[k])
+                c.gain[i * S + s] += share0[k] * (c.log_kappa[k] if sigma[s] == 1.0 else c.net[k])
+        vexp(flows, c.weight, c.weight)  # not one plus the other: what is left of trade at high costs keeps its digits
+        for k in range(flows):
+            c.weight[k] *= share0[k]
     else:
         memset(c.log_kappa, 0, flows * sizeof(f64))
         memcpy(c.weight, share0, flows * sizeof(f64))
@@ -110,10 +110,9 @@ cdef void trade_prices(
     ces_logs(N, S, power, whole, log_P)
     for r in range(N):
         for s in range(S):
-            if power[s] == 0.0:  # shares stay
-                pull[r * S + s] = whole[r * S + s] = 1.0
-            else:
-                pull[r * S + s], whole[r * S + s] = 1.0 + pull[r * S + s], 1.0 / (1.0 + whole[r * S + s])
+            pull[r * S + s] = power[s] * log_p[r * S + s]  # zero where shares stay
+            whole[r * S + s] = 1.0 if power[s] == 0.0 else 1.0 / (1.0 + whole[r * S + s])
+    vexp(N * S, pull, pull)
 
 
 cdef void trade_shares(Py_ssize_t N, Py_ssize_t S, const Costs* c, const f64* pull, const f64* whole, f64* share) noexcept nogil:

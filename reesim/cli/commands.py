@@ -88,6 +88,7 @@ class Technology(str, Enum):  # noqa: UP042 - what older typers accept as a choi
 
     ENDOGENOUS = "endogenous"
     FIXED = "fixed"
+    NONE = "none"
 
 
 ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="A bundled name (reesim list) or a YAML file.")]
@@ -148,7 +149,7 @@ def run(
         cli_run.show(path, results)
 
 
-@app.command(short_help="Solve a static equilibrium, both technologies.")
+@app.command(short_help="Solve a static equilibrium: who gains and loses, and why.")
 def solve(
     scenario: ScenarioName,
     date: Annotated[
@@ -157,30 +158,34 @@ def solve(
     sets: Sets = None,
     technology: Annotated[Technology | None, typer.Option("--technology", help="Only one, not both.")] = None,
     sector: Annotated[
-        list[str] | None, typer.Option("--sector", help="Sector whose A_R/A_L is shown; may be repeated.")
+        list[str] | None, typer.Option("--sector", help="Sector with lines of its own; may be repeated.")
     ] = None,
+    by_sector: Annotated[bool, typer.Option("--by-sector", help="Tabulate changes of all sectors.")] = False,
+    all_regions: Annotated[bool, typer.Option("--all-regions", help="Show all regions, however many.")] = False,
     as_json: Json = False,
 ) -> None:
     """Solve the static equilibrium of a scenario's policy at a date, both technologies side by side.
 
-    The default date is the first period of the scenario's calendar with most instruments in force; the default sector
-    is transport equipment.
+    A scenario whose technology is none has no other. The default date is the first period of the scenario's calendar with
+    most instruments in force; where transport equipment uses rare earths its A_R/A_L is shown by default.
 
-    JSON: schema, scenario, date, warnings, choices, technologies (certificate and stability of each), ree_mine_price,
-    ree_exports, table (records of quantity, unit, technology, region, value).
+    JSON: schema, scenario, date, warnings, choices, technologies (certificate and stability of each), ree_mine_price and
+    ree_exports (null without rare earths), table (records of quantity, unit, technology, region, value), channels (where
+    welfare comes from, with the remainder: channel, technology, region, value in % of baseline income),
+    trade_decomposition (by technology and region, %: terms_of_trade, volume_of_trade, their sum terms_and_volume,
+    real_wage, real_income), sectors (with --by-sector, by technology, region and sector, %; otherwise null).
     """
     from reesim.cli import solve as cli_solve
 
     chosen = _load(scenario, sets, None)
-    wanted = [chosen.world.sectors.codes[chosen.world.sectors.index(label)] for label in sector or ["TRA"]]
-    equilibria = cli_solve.solved(
-        chosen, date, [choice.value for choice in ([technology] if technology else Technology)]
-    )
-    table = cli_solve.table_of(equilibria, wanted)
+    technologies = cli_solve.technologies_of(chosen, technology.value if technology else None)
+    wanted = cli_solve.sectors_asked(chosen, sector)
+    found = cli_solve.solved(chosen, date, technologies)
+    tables = cli_solve.tables_of(found, wanted, named=bool(sector), by_sector=by_sector)
     if as_json:
-        output.say_json(cli_solve.document(equilibria, table))
+        output.say_json(cli_solve.document(found, tables))
     else:
-        cli_solve.show(equilibria, table)
+        cli_solve.show(found, tables, cli_solve.regions_named(chosen), everyone=all_regions)
 
 
 @app.command(short_help="Compare two saved paths.")
@@ -315,10 +320,12 @@ def show_moments(
     """
     from reesim import equilibrium, moments
     from reesim.cli import documents
+    from reesim.data import tables
 
     chosen = _load(scenario, sets, None)
-    calibration = equilibrium.baseline(chosen).calibration
-    table = moments.moments(calibration)
+    world = tables.composite(chosen.table_path)
+    calibration = equilibrium.baseline(chosen, world).calibration
+    table = moments.moments(calibration, world)
     if as_json:
         choices = calibration.choices
         output.say_json({"schema": "reesim.moments/1", "scenario": chosen.name, "choices": choices, "moments": table})

@@ -13,7 +13,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -94,11 +94,16 @@ def say_table(frame: pd.DataFrame, title: str = "", *, index: bool = True) -> No
     index : bool
         Whether the labels of the rows are shown.
     """
+    shown = frame.reset_index() if index else frame
+    say_grid(list(shown.columns), list(shown.itertuples(index=False, name=None)), title)
+
+
+def say_grid(names: Sequence[object], entries: Sequence[Sequence[object]], title: str = "") -> None:
+    """Write a table given as headings and rows, as `say_table` does."""
     if title:
         say(title)
-    shown = frame.reset_index() if index else frame
-    heads = [tame(name) for name in shown.columns]
-    rows = [[cell(value) for value in row] for row in shown.itertuples(index=False, name=None)]
+    heads = [tame(name) for name in names]
+    rows = [[cell(value) for value in row] for row in entries]
     numeric = [bool(rows) and all(_is_number(row[position]) for row in rows) for position in range(len(heads))]
     if sys.stdout.isatty() and _say_folded(heads, rows, numeric):
         return

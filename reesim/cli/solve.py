@@ -1,35 +1,65 @@
-"""What ``reesim solve`` does: solve a scenario's policy at a date under both technologies, set them side by side, show."""
+"""What ``reesim solve`` does: solve a scenario's policy at a date, under each technology that it has, and show it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from reesim import report
 from reesim.cli import output
+from reesim.cli.quantities import Sheet, Solved, channels_of, sectors_of, table_of, trade_of
+from reesim.cli.reading import many, side_by_side, sold_by_sector
+from reesim.errors import InputError
+from reesim.results.plan import plan_of
+from reesim.results.provenance import has_rare_earths
 from reesim.scenario.calendar import Calendar, parse_window
+from reesim.scenario.policy import Tariff
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reesim.equilibrium import Equilibrium
     from reesim.scenario import Scenario
 
-_MONEY = "million USD a year"
-_PER_CENT = "% of baseline"
-_HAT = "baseline = 1"
-_SHORT_UNITS = {_MONEY: " (m USD)", _PER_CENT: " (%)", _HAT: ""}
-_RENTS = (
-    ("export tax on sales to", "ree_tax_revenue"),
-    ("quota rent on sales to", "ree_quota_rent"),
-    ("embargo rent on sales to", "ree_embargo_rent"),
-)
+BOTH = ("endogenous", "fixed")
+SECTOR = "TRA"
+"""The sector whose direction of technology is shown by default: transport equipment, of the largest rare-earth share."""
 
 
-def solved(scenario: Scenario, date: str | None, technologies: Sequence[str]) -> list[Equilibrium]:
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What a document holds of equilibria: sheets by region, and records."""
+
+    quantities: Sheet
+    channels: Sheet
+    trade: list[dict[str, object]]
+    sectors: list[dict[str, object]] | None
+
+
+def technologies_of(scenario: Scenario, asked: str | None) -> tuple[str, ...]:
+    """Technologies to solve: both, or the one asked for; none where the scenario has no research.
+
+    Raises
+    ------
+    InputError
+        If the scenario's baseline has no such technology.
+    """
+    kinds = ("none",) if scenario.technology == "none" else BOTH
+    if asked is None:
+        return kinds
+    if asked in kinds:
+        return (asked,)
+    if asked == "none":
+        raise InputError(
+            f"--technology none: the scenario's technology is {scenario.technology}, and its baseline has research. "
+            "For a pure trade model solve it with --set technology=none"
+        )
+    raise InputError(
+        f"--technology {asked}: the scenario's technology is none, a pure trade model whose baseline has no research. "
+        f"Leave the option out, or solve it with --set technology={asked}"
+    )
+
+
+def solved(scenario: Scenario, date: str | None, technologies: Sequence[str]) -> list[Solved]:
     """Solve the equilibrium of a policy under each technology, from one baseline.
 
     Raises
@@ -40,12 +70,13 @@ def solved(scenario: Scenario, date: str | None, technologies: Sequence[str]) ->
         If the date is not one.
     """
     from reesim import equilibrium
+    from reesim.cli.decomposed import decomposed
 
     economy = equilibrium.baseline(scenario)
     found = [equilibrium.solve(scenario, date, technology, economy=economy) for technology in technologies]
     if date is not None:
         _note_outside(scenario, date)
-    return found
+    return [Solved(one, *decomposed(scenario, economy, one)) for one in found]
 
 
 def _note_outside(scenario: Scenario, date: str) -> None:
@@ -61,79 +92,59 @@ def _note_outside(scenario: Scenario, date: str) -> None:
         )
 
 
-def table_of(equilibria: Sequence[Equilibrium], sectors: Sequence[str]) -> pd.DataFrame:
-    """Put static equilibria side by side.
-
-    Parameters
-    ----------
-    equilibria : sequence of Equilibrium
-        Of the same scenario and date, one for each technology.
-    sectors : sequence of str
-        Codes or names of the sectors whose direction of technology is shown.
-
-    Returns
-    -------
-    DataFrame
-        quantity, unit, technology, and a column for each region; the technologies of a quantity stand together.
+def sectors_asked(scenario: Scenario, asked: Sequence[str] | None) -> list[str]:
+    """Codes of the sectors to show: those asked for, or transport equipment where it uses rare earths.
 
     Raises
     ------
     LabelError
-        If there is no such sector.
+        If the table has no such sector.
     """
-    import pandas as pd
-
-    regions = equilibria[0].regions.codes
-    blocks = [list(_quantities(equilibrium, sectors)) for equilibrium in equilibria]
-    rows = [
-        (quantity, unit, equilibrium.technology, *values)
-        for entries in zip(*blocks, strict=True)
-        for equilibrium, (quantity, unit, values) in zip(equilibria, entries, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=["quantity", "unit", "technology", *regions])
+    labels = scenario.world.sectors
+    if asked:
+        return [labels.codes[labels.index(label)] for label in asked]
+    return [SECTOR] if scenario.world.exporter is not None and SECTOR in labels.codes else []
 
 
-def _quantities(equilibrium: Equilibrium, sectors: Sequence[str]) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
-    """Name, unit and values by region of each line of the table."""
-    positions = dict.fromkeys(equilibrium.sectors.index(label) for label in sectors)
-    ratio = equilibrium.array("A_R") / equilibrium.array("A_L")
-    for position in positions:
-        yield f"A_R/A_L, {equilibrium.sectors.names[position]}", _HAT, ratio[:, position]
-    yield "welfare", _PER_CENT, 100.0 * equilibrium.array("welfare")
-    yield "real GDP", _PER_CENT, equilibrium.change("real_gdp")
-    yield "exports", _PER_CENT, _total_change(equilibrium, "exports")
-    yield "exports, quantity", _PER_CENT, _total_change(equilibrium, "exports_real")
-    yield "price paid for rare earths", _HAT, equilibrium.array("ree_price")
-    yield "use of rare earths", _PER_CENT, equilibrium.change("ree_use")
-    for quantity, name in _RENTS:
-        yield quantity, _MONEY, equilibrium.array(name)
+def regions_named(scenario: Scenario) -> frozenset[str]:
+    """Codes of the regions that the scenario's policies name, in the file of a tariff too."""
+    plan = plan_of(scenario.effective_yaml())
+    flows = (policy.rates.flows for policy in scenario.policies if isinstance(policy, Tariff) and policy.rates)
+    return frozenset(code for file in flows for flow in file for code in flow[:2]) | (
+        plan.regions if plan else frozenset()
+    )
 
 
-def lines_of(table: pd.DataFrame) -> pd.DataFrame:
-    """Shorten a table of `table_of` for reading: units in the name, each name once, no lines of mere zeros, no round-off."""
-    regions = list(table.columns[3:])
-    table = table.copy()
-    relative = table["unit"] == _PER_CENT
-    table.loc[relative, regions] = report.without_noise(table.loc[relative, regions].to_numpy())
-    moved = (table[regions] != 0.0).any(axis=1).groupby(table["quantity"]).transform("any")
-    shown = table[moved | (table["unit"] != _MONEY)]
-    names = shown["quantity"] + shown["unit"].map(_SHORT_UNITS)
-    once = names.where(~names.duplicated(), "")
-    return shown.drop(columns=["quantity", "unit"]).set_index(once.rename(""))
+def tables_of(found: Sequence[Solved], sectors: Sequence[str], *, named: bool, by_sector: bool) -> Tables:
+    """Make the tables of equilibria of one scenario and date, one for each technology.
+
+    Parameters
+    ----------
+    found : sequence of Solved
+    sectors : sequence of str
+        Codes of the sectors that have lines of their own.
+    named : bool
+        Whether the user named them: they then have lines on sales and exports too.
+    by_sector : bool
+        Whether all sectors are tabulated.
+    """
+    return Tables(
+        table_of(found, sectors, named=named),
+        channels_of(found),
+        trade_of(found),
+        sectors_of(found) if by_sector else None,
+    )
 
 
-def _total_change(equilibrium: Equilibrium, name: str) -> NDArray[np.float64]:
-    """Change of a sum over sectors, per cent."""
-    before = equilibrium.baseline[name].sum(axis=1)
-    now = equilibrium.array(name).sum(axis=1)
-    share: NDArray[np.float64] = np.divide(now, before, out=np.full_like(now, np.nan), where=before != 0.0)
-    return 100.0 * (share - 1.0)
-
-
-def document(equilibria: Sequence[Equilibrium], table: pd.DataFrame) -> dict[str, Any]:
-    """Document of ``reesim solve``: the table in tidy form, certificate and stability of each technology."""
+def document(found: Sequence[Solved], tables: Tables) -> dict[str, Any]:
+    """Document of ``reesim solve``: all tables in tidy form, certificate and stability of each technology."""
+    equilibria = [one.equilibrium for one in found]
     first = equilibria[0]
-    tidy = table.melt(["quantity", "unit", "technology"], var_name="region", value_name="value")
+    rare = has_rare_earths(first.choices)
+    scalars = {
+        name: {each.technology: each.array(name) for each in equilibria} if rare else None
+        for name in ("ree_mine_price", "ree_exports")
+    }
     return {
         "schema": "reesim.solve/1",
         "scenario": first.scenario,
@@ -141,9 +152,11 @@ def document(equilibria: Sequence[Equilibrium], table: pd.DataFrame) -> dict[str
         "choices": first.choices,
         "warnings": alerts_of(equilibria),
         "technologies": {equilibrium.technology: _worth(equilibrium) for equilibrium in equilibria},
-        "ree_mine_price": {equilibrium.technology: equilibrium.array("ree_mine_price") for equilibrium in equilibria},
-        "ree_exports": {equilibrium.technology: equilibrium.array("ree_exports") for equilibrium in equilibria},
-        "table": tidy,
+        **scalars,
+        "table": tables.quantities.records(),
+        "channels": tables.channels.records("channel"),
+        "trade_decomposition": tables.trade,
+        "sectors": tables.sectors,
     }
 
 
@@ -167,17 +180,24 @@ def alerts_of(equilibria: Sequence[Equilibrium]) -> tuple[str, ...]:
     return tuple(f"{' and '.join(names)} technology: {alert}" for alert, names in about.items())
 
 
-def worth_table(equilibria: Sequence[Equilibrium]) -> pd.DataFrame:
+def worth_grid(equilibria: Sequence[Equilibrium]) -> tuple[list[str], list[list[str]]]:
     """What certifies each equilibrium, and whether and how fast entry returns to it: a column for each technology."""
-    import pandas as pd
+    columns = [_worth_words(each) for each in equilibria]
+    facts = dict.fromkeys(fact for column in columns for fact in column)
+    heads = ["", *(_heading(each.technology) for each in equilibria)]
+    return heads, [[fact, *(column.get(fact, "") for column in columns)] for fact in facts]
 
-    return pd.DataFrame({each.technology: _worth_words(each) for each in equilibria}).fillna("").rename_axis("")
+
+def _heading(technology: str) -> str:
+    return "no research" if technology == "none" else technology
 
 
 def _worth_words(equilibrium: Equilibrium) -> dict[str, str]:
     certificate, stability = equilibrium.certificate, equilibrium.stability
     place = ", ".join(part for part in (certificate.equation, certificate.region, certificate.sector) if part)
     words = {"largest relative residual": f"{certificate.residual:.2g}", "  found in": place}
+    if equilibrium.technology == "none":
+        return words
     if stability is None:
         return words | {"stability": "no entry, so nothing to be unstable"}
     half_lives = {name: getattr(stability, name) for name in ("half_life", "transition_half_life")}
@@ -188,13 +208,37 @@ def _worth_words(equilibrium: Equilibrium) -> dict[str, str]:
     }
 
 
-def show(equilibria: Sequence[Equilibrium], table: pd.DataFrame) -> None:
-    """Show equilibria: warnings, the table, what each is worth, the choices behind them."""
+def show(found: Sequence[Solved], tables: Tables, named: frozenset[str], *, everyone: bool) -> None:
+    """Show equilibria: warnings, the tables, what each is worth, the choices behind them.
+
+    Parameters
+    ----------
+    found, tables
+        What is shown.
+    named : frozenset of str
+        Regions that come first where not all fit: those that the policy names.
+    everyone : bool
+        Whether all regions are shown, however many.
+    """
+    equilibria = [one.equilibrium for one in found]
     first = equilibria[0]
     output.say(f"Static equilibrium of {first.scenario}, policy of {first.date}")
     output.warn(alerts_of(equilibria))
     output.say()
-    output.say_table(lines_of(table))
-    output.say("Baseline = 1 where there is no unit; % is change from the baseline, m USD million a year.\n")
-    output.say_table(worth_table(equilibria))
+    place = many(first.regions, [one.equilibrium.array("welfare") for one in found], named, everyone=everyone)
+    for grid in side_by_side(tables.quantities, place):
+        output.say_grid(grid.heads, grid.rows)
+    output.say("Baseline = 1 where there is no unit; % is change from the baseline, m USD million a year.")
+    output.say(
+        "Welfare is the change of real income. Terms and volume of trade are its first-order parts at baseline flows."
+    )
+    output.say("\nWhere the change of welfare comes from (% of baseline income):")
+    for grid in side_by_side(tables.channels, place):
+        output.say_grid(grid.heads, grid.rows)
+    for title, grid in sold_by_sector(found, place) if tables.sectors is not None else ():
+        output.say_grid(grid.heads, grid.rows, f"\n{title}")
+    if place.left:
+        output.say(f"\nLeft out: {place.left}")
+    output.say()
+    output.say_grid(*worth_grid(equilibria))
     output.say_choices(first.choices)

@@ -37,8 +37,11 @@ def _makers(path: Path, twin: Path | None, supplier: str) -> dict[str, Callable[
     @functools.cache
     def table() -> pd.DataFrame:
         """Observed against model; its columns serve the overlay of prices as well, and are made once."""
+        reason = observed.out_of_reach(path.provenance, path.regions)
+        if reason:
+            raise Skipped(reason)
         try:
-            return observed.gaps(path, supplier=supplier)
+            return observed.gaps(path, supplier=supplier or observed.CHINA)
         except ReesimError as error:
             raise Skipped(str(error)) from error
 
@@ -74,7 +77,7 @@ def _against(path: Path, twin: Path) -> Figure:
 
 
 def standard_set(
-    path: Path, *, twin: Path | None = None, supplier: str = "CHN"
+    path: Path, *, twin: Path | None = None, supplier: str = ""
 ) -> tuple[dict[str, Figure], dict[str, str]]:
     """Make the standard figures of a run.
 
@@ -85,7 +88,7 @@ def standard_set(
     twin : Path, optional
         The same run with the other technology: drawn along with welfare, and compared.
     supplier : str
-        Code of the region whose mines supply the world.
+        Code of the region whose mines supply the world; by default the scenario's.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def standard_set(
     return figures, reasons
 
 
-def skipped(path: Path, *, twin: Path | None = None, supplier: str = "CHN") -> dict[str, str]:
+def skipped(path: Path, *, twin: Path | None = None, supplier: str = "") -> dict[str, str]:
     """Why figures of the standard set are not made for a path; empty if all are."""
     return standard_set(path, twin=twin, supplier=supplier)[1]
 
@@ -128,7 +131,7 @@ def save(figure: Figure, file: str | pathlib.Path) -> pathlib.Path:
 
 
 def save_all(
-    path: Path, folder: str | pathlib.Path, *, twin: Path | None = None, supplier: str = "CHN"
+    path: Path, folder: str | pathlib.Path, *, twin: Path | None = None, supplier: str = ""
 ) -> list[pathlib.Path]:
     """Write the standard figures of a run as PNG, named after its scenario: ``deck_tax_prices.png``.
 

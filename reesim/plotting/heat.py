@@ -11,6 +11,8 @@ from reesim.labels import Labels
 from reesim.plotting import style
 from reesim.plotting.style import Array, Skipped
 from reesim.results.path import Path
+from reesim.results.plan import FEW
+from reesim.results.provenance import has_rare_earths
 
 if TYPE_CHECKING:
     import datetime
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _QUANTITIES = (("exports_real", "exports", "Exports"), ("revenue_real", "revenue", "Sales"))
 _COLOURS = "PuOr"  # told apart by the colour-blind, and neither end means good or bad
+_ROWS = 24  # sectors that a figure has room for
 _EXTREME = 0.05  # share of the cells that may lie beyond the ends of the colour scale
 
 
@@ -34,7 +37,8 @@ def sectors(result: Path | Equilibrium, date: str | datetime.date | None = None)
     result : Path or Equilibrium
         Needs exports or sales (real where they were kept, else nominal), or A_R and A_L.
     date : str or date, optional
-        Of a path; by default the date of the largest wedge among those that are not under an embargo.
+        Of a path; by default the date of the largest wedge among those that are not under an embargo, and where no wedge
+        opens that at which welfare is furthest from its baseline.
 
     Raises
     ------
@@ -75,9 +79,9 @@ def _relative(now: Array, before: Array) -> Array:
 def _of_path(path: Path, date: str | datetime.date | None) -> tuple[dict[str, Array], str]:
     if len(path) < 2:
         raise Skipped("the path has a single date")
-    row = widest(path) if date is None else int(path.times.get_indexer(path.at(date).times)[0])
+    row = _telling(path) if date is None else int(path.times.get_indexer(path.at(date).times)[0])
     maps: dict[str, Array] = {}
-    if {"A_R", "A_L"} <= set(path.variables):
+    if path.provenance.rare_earths and {"A_R", "A_L"} <= set(path.variables):
         ratio = path.array("A_R") / path.array("A_L")
         change = _relative(ratio[row], ratio[0])
         maps["A_R/A_L"] = _without_bundle(change, path.array("ree_share")[0]) if "ree_share" in path.values else change
@@ -87,6 +91,19 @@ def _of_path(path: Path, date: str | datetime.date | None) -> tuple[dict[str, Ar
                 maps[words] = _relative(path.array(name)[row], path.array(name)[0])
                 break
     return maps, style.month(path.times[row])
+
+
+def _telling(path: Path) -> int:
+    """Row to show: that of the largest wedge, or of the largest change of welfare where none opens."""
+    try:
+        if path.provenance.rare_earths:
+            return widest(path)
+    except Skipped:
+        if "welfare" not in path.values:
+            raise
+    style.need(path, "welfare")
+    size = np.abs(path.array("welfare")).max(axis=1)
+    return int(np.flatnonzero(size >= 0.95 * size.max())[-1])
 
 
 def _without_bundle(change: Array, share: Array) -> Array:
@@ -116,18 +133,31 @@ def widest(path: Path) -> int:
 
 def _of_equilibrium(result: Equilibrium) -> dict[str, Array]:
     change = _without_bundle(100 * (result.array("A_R") / result.array("A_L") - 1), result.array("ree_share"))
-    maps: dict[str, Array] = {} if result.technology == "fixed" else {"A_R/A_L": change}
+    turns = result.technology == "endogenous" and has_rare_earths(result.choices)
+    maps: dict[str, Array] = {"A_R/A_L": change} if turns else {}
     return maps | {f"{word}, quantity": result.change(real) for real, _, word in _QUANTITIES}
 
 
 def _drawn(
     maps: Mapping[str, Array], regions: Labels, labels: Labels, when: str, alerts: tuple[str, ...], source: str
 ) -> Figure:
-    rows, width = len(labels), 3.1 * len(maps) + 2.1
-    foot = f"{source[:-1]}; colours stay the same beyond the ends of their scale; –: no rare earths used."
+    seen, kept = _largest(maps, (0, 1)), _largest(maps, (1, 0), most=_ROWS)
+    left = [
+        f"{len(whole) - len(part)} {whole.kind}s that move less" for whole, part in ((regions, seen), (labels, kept))
+    ]
+    left = [text for text in left if not text.startswith("0 ")]
+    maps = {heading: change[np.ix_(seen, kept)] for heading, change in maps.items()}
+    regions, labels = _part(regions, seen), _part(labels, kept)
+    rows, width = len(labels), max(1.6, 0.62 * len(regions)) * len(maps) + 2.1
+    # Names of other tables may be long: half of the figure is theirs at most.
+    names = max(2.05, min(0.075 * max(map(len, labels.names)), 0.5 * width))
+    width += names - 2.05
+    extra = f"; left out: {' and '.join(left)}" if left else ""
+    dash = "–: no rare earths used" if "A_R/A_L" in maps else "–: nothing there at the baseline"
+    foot = f"{source[:-1]}; colours stay the same beyond the ends of their scale; {dash}{extra}."
     figure, axes = style.canvas(
         _title(maps, regions, labels, when), foot, alerts, columns=len(maps), sharey=True,
-        size=(width, 0.9 + 0.31 * rows), gridspec_kw={"left": 2.05 / width, "right": 0.99, "wspace": 0.06, "below": 0.62},
+        size=(width, 0.9 + 0.31 * rows), gridspec_kw={"left": names / width, "right": 0.99, "wspace": 0.06, "below": 0.62},
     )  # fmt: skip
     for axis, (heading, change) in zip(axes, maps.items(), strict=True):
         _heat(axis, change.T, heading)
@@ -136,6 +166,17 @@ def _drawn(
     axes[0].set_yticks(range(rows), labels.names, fontsize=8.5)
     axes[0].set_ylabel("")
     return figure
+
+
+def _largest(maps: Mapping[str, Array], axes: tuple[int, int], most: int = FEW) -> list[int]:
+    """Positions along the first of two axes that move most in any map, in their order."""
+    size = np.max([np.nan_to_num(np.abs(change)).max(axis=axes[1]) for change in maps.values()], axis=0)
+    return sorted(np.argsort(-size, kind="stable")[:most].tolist())
+
+
+def _part(labels: Labels, positions: list[int]) -> Labels:
+    codes, names = (tuple(part[k] for k in positions) for part in (labels.codes, labels.names))
+    return Labels(labels.kind, codes, names)
 
 
 def _heat(axis: Axes, change: Array, heading: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reesim.plotting import style
+from reesim.plotting import style, windows
 from reesim.plotting.style import Array, Skipped
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _FAR = 1.5  # times the mean: from here on the mean of users says little of one 
 _NOISE = 1e-9  # per cent: what moves less is the solver's noise
 
 
-def prices(path: Path, *, supplier: str = "CHN", points: pd.DataFrame | None = None) -> Figure:
+def prices(path: Path, *, supplier: str = "", points: pd.DataFrame | None = None) -> Figure:
     """Rare earths: prices outside and inside, the wedge between them, exports; with what was observed.
 
     Parameters
@@ -30,7 +30,7 @@ def prices(path: Path, *, supplier: str = "CHN", points: pd.DataFrame | None = N
     path : Path
         Needs ree_price, ree_mine_price, ree_wedge and ree_exports; policy_quota is drawn if it was kept.
     supplier : str
-        Code of the region whose mines supply the world.
+        Code of the region whose mines supply the world; by default the scenario's, China if that is not known.
     points : DataFrame, optional
         Observed points, as `reesim.observed.overlay` gives them, which is also the default.
 
@@ -40,7 +40,8 @@ def prices(path: Path, *, supplier: str = "CHN", points: pd.DataFrame | None = N
         If the path did not keep what the figure shows.
     """
     style.need(path, "ree_price", "ree_mine_price", "ree_wedge", "ree_exports")
-    home = style.supplier_of(path.regions, supplier)
+    need_rare_earths(path)
+    home = style.supplier_of(path, supplier)
     points = _observed(path) if points is None else points
     title = _price_title(path, home, points)
     extra = f"observed: {_observed_sources(points)}" if len(points) else ""
@@ -48,8 +49,8 @@ def prices(path: Path, *, supplier: str = "CHN", points: pd.DataFrame | None = N
         title, style.path_source(path, extra), style.beside_gdp(path.warnings), rows=3, size=(9.0, 8.4), sharex=True,
         gridspec_kw={"height_ratios": [1.5, 1.0, 1.0], "hspace": 0.26},
     )  # fmt: skip
-    edges = style.path_edges(path)
-    style.shade((top, middle, bottom), path)
+    edges = windows.path_edges(path)
+    windows.shade((top, middle, bottom), path)
     _price_lines(top, path, home, edges)
     _abroad(middle, path, "ree_wedge", home, edges)
     _export_lines(bottom, path, edges)
@@ -66,7 +67,7 @@ def prices(path: Path, *, supplier: str = "CHN", points: pd.DataFrame | None = N
     style.time_axis(bottom, edges)
     style.legend(top, loc="upper right", ncols=2)
     style.legend(bottom, loc="lower right", ncols=2)
-    handles = style.shade_handles(path)
+    handles = windows.shade_handles(path)
     if handles:
         style.legend(middle, handles=handles, loc="upper right", ncols=len(handles))
     return figure
@@ -75,7 +76,14 @@ def prices(path: Path, *, supplier: str = "CHN", points: pd.DataFrame | None = N
 def _observed(path: Path) -> pd.DataFrame:
     from reesim import observed
 
-    return observed.overlay(path)
+    points = observed.overlay(path)
+    return points[:0] if observed.out_of_reach(path.provenance, path.regions) else points
+
+
+def need_rare_earths(path: Path) -> None:
+    """Raise Skipped in a world without rare earths."""
+    if not path.provenance.rare_earths:
+        raise Skipped("there are no rare earths in this world")
 
 
 def _observed_sources(points: pd.DataFrame) -> str:
@@ -214,7 +222,7 @@ def _log_scale(axis: Axes) -> None:
     axis.axhline(1.0, color=style.FAINT, linewidth=0.8, zorder=1)
 
 
-def technology(path: Path, *, most: int = 4, supplier: str = "CHN") -> Figure:
+def technology(path: Path, *, most: int = 4, supplier: str = "") -> Figure:
     """Direction of technology, A_R/A_L, by region in the sectors in which it moves furthest abroad either way, (8).
 
     Parameters
@@ -224,7 +232,7 @@ def technology(path: Path, *, most: int = 4, supplier: str = "CHN") -> Figure:
     most : int
         How many sectors: half of them those of the largest rise abroad, the others those of the largest fall.
     supplier : str
-        Code of the region whose mines supply the world.
+        Code of the region whose mines supply the world; by default the scenario's, China if that is not known.
 
     Raises
     ------
@@ -232,30 +240,31 @@ def technology(path: Path, *, most: int = 4, supplier: str = "CHN") -> Figure:
         If the path did not keep both, or technology never moves.
     """
     style.need(path, "A_R", "A_L")
-    home = style.supplier_of(path.regions, supplier)
+    need_rare_earths(path)
+    home = style.supplier_of(path, supplier)
     change = 100 * (path.array("A_R") / path.array("A_L") - 1)
     chosen = _sectors_that_move(change, home, most)
+    seen, labels = style.shown(path, np.abs(change[:, :, chosen]).max(axis=(0, 2)))
+    coincide = "coinciding lines lie on each other, the widest lowest"
     rows = -(-len(chosen) // 2)
     figure, axes = style.canvas(
         _technology_title(path, change, home),
-        style.path_source(path, "coinciding lines lie on each other, the widest lowest"),
+        style.path_source(path, _both(coincide, style.left_out(path.regions, seen))),
         style.beside_gdp(path.warnings), rows=rows, columns=2, size=(9.0, 1.0 + 2.6 * rows), sharex=True,
         gridspec_kw={"below": 0.95},
     )  # fmt: skip
     for axis in axes[len(chosen) :]:
         axis.remove()
-    drawn, edges = axes[: len(chosen)], style.path_edges(path)
-    style.shade(drawn, path)
+    drawn, edges = axes[: len(chosen)], windows.path_edges(path)
+    windows.shade(drawn, path)
     for place, (axis, sector) in enumerate(zip(drawn, chosen, strict=True)):
-        for position, code in enumerate(path.regions):
-            pen = style.stroke(position)
-            axis.plot(
-                style.days(path.times), change[:, position, sector], color=style.colour(path.regions, code), **pen
-            )
+        for order, (position, code) in enumerate(zip(seen, labels, strict=True)):
+            pen, ink = style.stroke(order), style.colour(labels, code)
+            axis.plot(style.days(path.times), change[:, position, sector], color=ink, **pen)
         axis.axhline(0.0, color=style.FAINT, linewidth=0.8)
         style.label(axis, path.sectors.names[sector], "A_R/A_L, % from baseline" if place % 2 == 0 else "")
         style.time_axis(axis, edges, named=place >= len(chosen) - 2)
-    style.foot_legend(figure, [*style.region_handles(path.regions, path.regions), *style.shade_handles(path)])
+    style.foot_legend(figure, [*style.region_handles(labels, labels), *windows.shade_handles(path)])
     return figure
 
 
@@ -314,30 +323,35 @@ def welfare(path: Path, *, twin: Path | None = None) -> Figure:
     style.need(path, *shown)
     alerts = tuple(dict.fromkeys((*path.warnings, *(twin.warnings if twin else ()))))
     doubt = "real GDP is to be read with the warning above" if "real_gdp" in shown and _warns_of_gdp(alerts) else ""
-    extra = "; ".join(part for part in (_twin_words(path, twin, shown[0]) if twin else "", doubt) if part)
+    seen, labels = style.shown(path, np.abs(_per_cent(path, shown[0])).max(axis=0))
+    extra = _both(_twin_words(path, twin, shown[0]) if twin else "", doubt, style.left_out(path.regions, seen))
     figure, axes = style.canvas(
         _welfare_title(path, shown[0]), style.path_source(path, extra), alerts, rows=len(shown),
         size=(9.0, 1.0 + 2.8 * len(shown)), sharex=True, gridspec_kw={"below": 0.95, "left": 0.095},
     )  # fmt: skip
-    edges = style.path_edges(path)
-    style.shade(axes, path)
+    edges = windows.path_edges(path)
+    windows.shade(axes, path)
     headings = {"welfare": "Welfare (real income)", "real_gdp": "Real GDP (Fisher index)"}
     for axis, name in zip(axes, shown, strict=True):
-        for position, code in enumerate(path.regions):
-            pen, ink = style.stroke(position), style.colour(path.regions, code)
+        for order, (position, code) in enumerate(zip(seen, labels, strict=True)):
+            pen, ink = style.stroke(order), style.colour(labels, code)
             thinner = pen | {"linewidth": 0.62 * pen["linewidth"]}
             style.steps(axis, edges, _per_cent(path, name)[:, position], color=ink, **thinner)
             if twin is not None and name in twin.values and code in twin.regions.codes and len(twin) > 1:
                 other = _per_cent(twin, name)[:, twin.regions.index(code)]
                 style.steps(
-                    axis, style.path_edges(twin), other, color=ink, linewidth=0.9, linestyle=(0, (5, 2)), zorder=5
+                    axis, windows.path_edges(twin), other, color=ink, linewidth=0.9, linestyle=(0, (5, 2)), zorder=5
                 )
         axis.axhline(0.0, color=style.FAINT, linewidth=0.8)
-        _spread(axis, _per_cent(path, name))
+        _spread(axis, _per_cent(path, name)[:, seen])
         style.label(axis, headings[name], "% of baseline")
     style.time_axis(axes[-1], edges)
-    style.foot_legend(figure, [*style.region_handles(path.regions, path.regions), *style.shade_handles(path)])
+    style.foot_legend(figure, [*style.region_handles(labels, labels), *windows.shade_handles(path)])
     return figure
+
+
+def _both(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _warns_of_gdp(alerts: tuple[str, ...]) -> bool:

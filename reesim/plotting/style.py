@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from reesim.errors import LabelError, ReesimError, ScenarioError
+from reesim.errors import LabelError, ReesimError
 from reesim.labels import Labels
+from reesim.results.plan import exporter_of, leading, plan_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from reesim.results.path import Path
-    from reesim.scenario import Scenario
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -42,6 +41,31 @@ _STROKES: tuple[tuple[float, Any], ...] = (
 
 class Skipped(ReesimError):
     """A figure cannot be made of this path; the text says why."""
+
+
+def shown(path: Path, moved_i: Array) -> tuple[list[int], Labels]:
+    """Regions that a figure has lines for, at most `FEW`: their positions, and labels of their own for colours and strokes.
+
+    Parameters
+    ----------
+    path : Path
+    moved_i : (N,) ndarray
+        How far each region moves in what is drawn.
+    """
+    plan = plan_of(path.provenance.effective_scenario)
+    return labelled(path.regions, leading(path.regions, moved_i, plan.regions if plan else ()))
+
+
+def labelled(regions: Labels, positions: list[int]) -> tuple[list[int], Labels]:
+    """Positions with the labels that stand there."""
+    codes, names = ([part[i] for i in positions] for part in (regions.codes, regions.names))
+    return positions, Labels("region", tuple(codes), tuple(names))
+
+
+def left_out(regions: Labels, positions: Sequence[int]) -> str:
+    """Say how many regions a figure has no lines for; empty if none."""
+    count = len(regions) - len(positions)
+    return f"{count} regions that no policy names and that move less are left out" if count else ""
 
 
 def colour(regions: Labels, code: str) -> str:
@@ -67,10 +91,10 @@ def need(path: Path, *names: str) -> None:
         raise Skipped("the path has a single date")
 
 
-def supplier_of(regions: Labels, supplier: str) -> int:
-    """Position of the supplier; Skipped if the path has no such region."""
+def supplier_of(path: Path, supplier: str = "") -> int:
+    """Position of the supplier, by default the scenario's; Skipped if the path has no such region."""
     try:
-        return regions.index(supplier)
+        return path.regions.index(supplier or exporter_of(path.provenance.effective_scenario))
     except LabelError as error:
         raise Skipped(f"no supplier: {error}") from error
 
@@ -188,33 +212,6 @@ def edges(times: pd.DatetimeIndex) -> Array:
     return np.append(begun, 2 * begun[-1] - begun[-2])
 
 
-def path_edges(path: Path) -> Array:
-    """Edges of the periods of a path, the last where the calendar of its scenario ends, if it reaches that.
-
-    A path of which only some rows were kept has its last row nearer to the one before than the others are.
-    """
-    found = edges(path.times)
-    plan = _plan(path.provenance.effective_scenario)
-    if plan is not None:
-        from reesim.scenario.calendar import Calendar
-
-        calendar = Calendar.for_scenario(plan)
-        if np.datetime64(path.times[-1], "D") == calendar.starts[-1]:
-            found[-1] = calendar.ends[-1].astype(np.float64)
-    return found
-
-
-@functools.lru_cache(maxsize=8)
-def _plan(text: str) -> Scenario | None:
-    """Scenario that a path ran; None where its text is not one for the regions and sectors known here."""
-    from reesim.scenario import Scenario
-
-    try:
-        return Scenario.from_yaml(text)
-    except ScenarioError:
-        return None  # the figure then shows what the rows of the path say
-
-
 def time_axis(axis: Axes, edges: Array, *, named: bool = True) -> None:
     """Years along an axis, from the first edge to the last."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -246,61 +243,6 @@ def windows(active: NDArray[np.bool_], edges: Array) -> list[tuple[float, float]
     """First day, and day after the last, of every run of dates at which something holds; counted as by `days`."""
     change = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]]).astype(int)))
     return [(float(start), float(end)) for start, end in edges[change].reshape(-1, 2)]
-
-
-def policy_windows(path: Path) -> dict[str, NDArray[np.bool_]]:
-    """Dates, shape (T,), at which each kind of restriction that the path kept is in force."""
-    found: dict[str, NDArray[np.bool_]] = {}
-    if "policy_quota" in path.values:
-        found["quota in force"] = np.asarray(~np.isnan(path.array("policy_quota")))
-    if "policy_tax" in path.values:
-        found["export tax above that of the baseline (strip)"] = np.asarray(
-            (path.array("policy_tax") > 1 + 1e-12).any(axis=1)
-        )
-    if "policy_embargo" in path.values:
-        limits = ~np.isnan(path.array("policy_embargo"))
-        for position, code in enumerate(path.regions):
-            found[f"embargo on {code}"] = limits[:, position]
-    return {name: active for name, active in found.items() if active.any()}
-
-
-def embargo_days(path: Path) -> dict[str, list[tuple[float, float]]]:
-    """First day, and day after the last, of each embargo within the path, by its name in `policy_windows`.
-
-    Empty where the path does not carry its scenario. An embargo of weeks is a limit averaged over its months in the rows.
-    """
-    plan = _plan(path.provenance.effective_scenario)
-    if plan is None:
-        return {}
-    first, *_, last = path_edges(path)
-    found: dict[str, list[tuple[float, float]]] = {}
-    for policy in plan.policies:
-        if policy.type == "embargo":
-            start, end = (float(day.astype(np.float64)) for day in policy.window)
-            if start < last and end > first:
-                found.setdefault(f"embargo on {policy.destination}", []).append((max(start, first), min(end, last)))
-    return found
-
-
-_SHADES = {"quota": ("#f1ede4", 0.0, 1.0), "export": ("#9fb4cf", 0.3, 0.025), "embargo": ("#f3c9b8", 0.2, 1.0)}
-"""Colour, order and height of a window: a tax is a strip at the foot, so that a quota's window shows behind it."""
-
-
-def shade(axes: Iterable[Axes], path: Path) -> None:
-    """Shade the windows of policy: embargoes from day to day where the scenario is known, the rest by whole periods."""
-    found, days_of, all_edges = policy_windows(path), embargo_days(path), path_edges(path)
-    for axis in axes:
-        for name, active in found.items():
-            face, level, height = _SHADES[name.split()[0]]
-            for start, end in days_of.get(name) or windows(active, all_edges):
-                axis.axvspan(start, end, ymax=height, facecolor=face, edgecolor="none", zorder=level)
-
-
-def shade_handles(path: Path) -> list[Any]:
-    """Legend entries of the shaded windows."""
-    from matplotlib.patches import Patch
-
-    return [Patch(facecolor=_SHADES[name.split()[0]][0], label=name) for name in policy_windows(path)]
 
 
 def region_handles(regions: Labels, codes: Iterable[str]) -> list[Any]:

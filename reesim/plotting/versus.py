@@ -11,6 +11,7 @@ from reesim.errors import InputError
 from reesim.plotting import style
 from reesim.plotting.style import Array, Skipped
 from reesim.report import period_words, side_names
+from reesim.results.plan import leading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,14 +32,12 @@ def comparison(pair: Comparison, *, sector: str = "TRA") -> Figure:
     pair : Comparison
         Whichever of these variables it has are drawn.
     sector : str
-        Code or name of the sector of A_R/A_L.
+        Code or name of the sector of A_R/A_L; where the two have no such sector, that in which the gap is widest.
 
     Raises
     ------
     Skipped
         If the two have none of these in common, or a single date.
-    LabelError
-        If A_R and A_L are there but not the sector.
     """
     if len(pair.times) < 2:
         raise Skipped("the two paths have a single date in common")
@@ -47,8 +46,15 @@ def comparison(pair: Comparison, *, sector: str = "TRA") -> Figure:
         raise Skipped("the two paths have none of welfare, real_gdp, ree_price, and A_R with A_L, in common")
     rows, columns = -(-len(panels) // 2), min(2, len(panels))
     a, b = side_names(pair)
+    moved = np.abs(next(iter(panels.values()))[1]).max(axis=0)
+    seen, labels = style.labelled(pair.regions, leading(pair.regions, moved))
+    left = (
+        f" {len(pair.regions) - len(seen)} regions that move less are left out."
+        if len(seen) < len(pair.regions)
+        else ""
+    )
     figure, axes = style.canvas(
-        _title(pair, panels), f"Source: reesim; A: {a}; B: {b}. {_differences(pair)}", pair.alerts,
+        _title(pair, panels), f"Source: reesim; A: {a}; B: {b}. {_differences(pair)}{left}", pair.alerts,
         rows=rows, columns=columns, size=(9.0, 1.0 + 2.6 * rows), sharex=True,
         gridspec_kw={"left": 0.115, "wspace": 0.32, "below": 0.95},
     )  # fmt: skip
@@ -57,9 +63,9 @@ def comparison(pair: Comparison, *, sector: str = "TRA") -> Figure:
     edges = style.edges(pair.times)
     for place, (heading, (unit, gap)) in enumerate(panels.items()):
         axis = axes[place]
-        for position, code in enumerate(pair.regions):
-            pen = style.stroke(position)
-            ink = style.colour(pair.regions, code)
+        for order, (position, code) in enumerate(zip(seen, labels, strict=True)):
+            pen = style.stroke(order)
+            ink = style.colour(labels, code)
             if heading.startswith("A_R"):  # a state, which moves on without jumps
                 axis.plot(style.days(pair.times), gap[:, position], color=ink, **pen)
             else:
@@ -69,7 +75,7 @@ def comparison(pair: Comparison, *, sector: str = "TRA") -> Figure:
         style.label(axis, heading, unit)
         axis.yaxis.set_major_formatter(lambda value, _: style.tick(value))
         style.time_axis(axis, edges, named=place >= len(panels) - columns)
-    handles = style.region_handles(pair.regions, pair.regions)
+    handles = style.region_handles(labels, labels)
     style.foot_legend(figure, handles)
     return figure
 
@@ -81,13 +87,20 @@ def _panels(pair: Comparison, sector: str) -> dict[str, tuple[str, Array]]:
         panels["Welfare"] = ("percentage points, B − A", 100 * pair.gap["welfare"])
     if "real_gdp" in pair.per_cent:
         panels["Real GDP"] = ("B − A, % of A", pair.per_cent["real_gdp"])
-    if "ree_price" in pair.per_cent:
+    if "ree_price" in pair.per_cent and _rare_earths(pair):
         panels["Price paid for rare earths"] = ("B − A, % of A", pair.per_cent["ree_price"])
-    if {"A_R", "A_L"} <= set(pair.gap):
-        position = pair.sectors.index(sector)
-        a, b = ((side["A_R"] / side["A_L"])[:, :, position] for side in (pair.a, pair.b))
-        panels[f"A_R/A_L, {pair.sectors.names[position]}"] = ("B − A, % of A", 100 * (b / a - 1))
+    if {"A_R", "A_L"} <= set(pair.gap) and _rare_earths(pair):
+        a, b = (side["A_R"] / side["A_L"] for side in (pair.a, pair.b))
+        gap = 100 * (b / a - 1)
+        known = sector.casefold() in {form.casefold() for form in (*pair.sectors.codes, *pair.sectors.names)}
+        position = pair.sectors.index(sector) if known else int(np.abs(gap).max(axis=(0, 1)).argmax())
+        panels[f"A_R/A_L, {pair.sectors.names[position]}"] = ("B − A, % of A", gap[:, :, position])
     return panels
+
+
+def _rare_earths(pair: Comparison) -> bool:
+    """Whether rare earths are used in either; where their use was not compared, it is not known that they are not."""
+    return "ree_use" not in pair.a or any(bool(side["ree_use"].any()) for side in (pair.a, pair.b))
 
 
 def _title(pair: Comparison, panels: dict[str, tuple[str, Array]]) -> str:

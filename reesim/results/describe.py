@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from reesim.results.plan import FEW
 from reesim.results.provenance import listed
 from reesim.variables import variable
 
@@ -24,7 +25,7 @@ _UNIQUE_SECTOR_FLOOR = 1e-12
 
 
 def summary(path: Path) -> pd.DataFrame:
-    """Key figures by region, from the variables that the path has.
+    """Key figures by region, from the variables that the path has; those on rare earths where the world has any.
 
     Parameters
     ----------
@@ -46,12 +47,13 @@ def summary(path: Path) -> pd.DataFrame:
         columns |= _worst("welfare", 100 * values["welfare"], times)
     if len(path) > 1 and "real_gdp" in values:
         columns |= _worst("real_gdp", _change(values["real_gdp"]), times)
-    if "ree_price" in values:
+    rare_earths = path.provenance.rare_earths
+    if rare_earths and "ree_price" in values:
         columns["ree_price_max"] = values["ree_price"].max(axis=0)
         columns["ree_price_max_date"] = times[values["ree_price"].argmax(axis=0)]
-    if len(path) > 1 and "ree_use" in values:
+    if rare_earths and len(path) > 1 and "ree_use" in values:
         columns["ree_use_min_pct"] = _change(values["ree_use"]).min(axis=0)
-    if "A_R" in values and "A_L" in values:
+    if rare_earths and "A_R" in values and "A_L" in values:
         columns |= _bias(values["A_R"] / values["A_L"], np.array(path.sectors.codes, dtype=object))
     table = pd.DataFrame(columns, index=pd.Index(path.regions.codes, name="region"))
     table.attrs["warnings"] = path.provenance.alerts
@@ -142,6 +144,7 @@ def full(path: Path) -> str:
         ("Rules", record.rules),
         ("Overrides", record.overrides),
         ("Stability", {name: value for name, value in record.stability.items() if value != ""}),
+        ("Files named by the scenario", record.inputs),
         ("Versions", record.versions),
     )
     for title, entries in sections:
@@ -155,7 +158,9 @@ def full(path: Path) -> str:
     table = summary(path)
     if len(table.columns):
         dates = {str(name): table[name].dt.strftime("%Y-%m-%d") for name in table if str(name).endswith("_date")}
-        lines += ["", "By region:", table.assign(**dates).T.to_string(float_format="{:.6g}".format)]
+        shown = table.assign(**dates)
+        shown = shown if len(shown) > FEW else shown.T  # many regions go down the page, not across
+        lines += ["", "By region:", shown.to_string(float_format="{:.6g}".format)]
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from reesim.results.provenance import Provenance
 Differences = Mapping[str, tuple[object, object]]
 """Field to (value in a, value in b); None where a side has no such field."""
 
-_SECTIONS = ("choices", "rules", "versions", "stability")
+_SECTIONS = ("choices", "inputs", "rules", "versions", "stability")
 _FIELDS = ("calibration_hash", "substeps")
 _WORDS = ("name", "title", "description")
 _ENTRY = re.compile(r"""(?P<key>[^\s:#'"\[{][^:]*|'[^']*'|"[^"]*"):(?:\s+(?P<value>.*))?""")
@@ -22,9 +22,9 @@ def differences(a: Provenance, b: Provenance) -> dict[str, tuple[object, object]
     Returns
     -------
     dict
-        ``scenario.<dotted path>``, ``choices.<name>``, ``rules.<name>``, ``versions.<name>``, ``stability.<name>``,
-        ``calibration_hash`` and ``substeps``, each with its value in ``a`` and in ``b``. Names, titles, descriptions,
-        comments and the times of creation are not compared.
+        ``scenario.<dotted path>``, ``choices.<name>``, ``inputs.<path>``, ``rules.<name>``, ``versions.<name>``,
+        ``stability.<name>``, ``calibration_hash`` and ``substeps``, each with its value in ``a`` and in ``b``. Names,
+        titles, descriptions, comments and the times of creation are not compared.
     """
     sections: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
         ("scenario", _settings(a), _settings(b)),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reesim.errors import InputError
+
+if TYPE_CHECKING:
+    from reesim.scenario import Scenario
 
 _FLOAT = "$float"
 """Key under which a number that JSON cannot write (inf, nan) is kept, as text."""
@@ -38,6 +43,8 @@ class Provenance:
         Name of the rule in the place of ``entry``, ``pricing``, ``switching``.
     versions : mapping of str to str
         Software and its version.
+    inputs : mapping of str to str
+        Files that the scenario names, by dotted path, each with the digest of its bytes: what the texts above do not hold.
     substeps : int
         Substeps in each period.
     created : str
@@ -63,13 +70,14 @@ class Provenance:
     choices: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
     substeps: int = 1
     created: str = ""
     stability: Mapping[str, float | bool | str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("overrides", "choices", "rules", "versions", "stability"):
+        for name in ("overrides", "choices", "rules", "versions", "inputs", "stability"):
             entries = _plain(getattr(self, name), name)
             object.__setattr__(self, name, MappingProxyType(entries))
         object.__setattr__(self, "substeps", int(self.substeps))
@@ -87,6 +95,11 @@ class Provenance:
     def _key(self) -> str:
         # JSON text rather than the values: it tells 1 from 1.0 and finds nan equal to itself.
         return json.dumps(self.to_dict(), sort_keys=True, allow_nan=False)
+
+    @property
+    def rare_earths(self) -> bool:
+        """Whether the world of the result has rare earths."""
+        return has_rare_earths(self.choices)
 
     @property
     def alerts(self) -> tuple[str, ...]:
@@ -119,8 +132,8 @@ class Provenance:
             If an entry is missing, unknown or of another type.
         """
         known = {entry.name for entry in fields(cls)}
-        if set(record) != known:
-            odd = ", ".join(sorted(set(record) ^ known))
+        if set(record) | _LATER != known:
+            odd = ", ".join(sorted((set(record) | _LATER) ^ known))
             raise InputError(f"the record of provenance has missing or unknown entries: {odd}")
         decoded = {name: _decode(value) for name, value in record.items()}
         for name, value in decoded.items():
@@ -135,10 +148,45 @@ _TYPES: dict[str, type] = {
     "choices": dict,
     "rules": dict,
     "versions": dict,
+    "inputs": dict,
     "stability": dict,
     "substeps": int,
     "warnings": list,
 }
+
+
+_LATER = {"inputs"}
+"""Entries that older records do not have."""
+
+
+def has_rare_earths(choices: Mapping[str, str]) -> bool:
+    """Whether the choices behind a result are those of a world with rare earths."""
+    return choices.get("rare-earth shares", "").partition(":")[0] != "none"
+
+
+def input_digests(scenario: Scenario) -> dict[str, str]:
+    """Digest the files of rates and elasticities that a scenario names; the table's numbers are in the calibration's hash.
+
+    Returns
+    -------
+    dict of str to str
+        By dotted path: name of the file and SHA-256 of its bytes, or that it can no longer be read.
+    """
+    files: dict[str, Path] = {}
+    if scenario.trade_elasticity_path is not None:
+        files["calibration.trade_elasticity"] = scenario.trade_elasticity_path
+    for position, policy in enumerate(scenario.policies):
+        name = getattr(policy, "file", None)
+        if name is not None:
+            files[f"policies.{position}.file"] = scenario.folder / str(name)
+    return {place: f"{file.name}, {_digest(file)}" for place, file in files.items()}
+
+
+def _digest(file: Path) -> str:
+    try:
+        return f"sha256 {hashlib.sha256(file.read_bytes()).hexdigest()}"
+    except OSError as error:  # it was read before the run: the result stands without its digest
+        return f"no digest: {error.strerror or error}"
 
 
 def _plain(value: object, place: str) -> Any:

@@ -8,26 +8,32 @@ from pathlib import Path
 import numpy as np
 import trade
 
+from reesim._core.static import StaticSolver
+
 SIZES = ((2, 2), (5, 14), (10, 20), (20, 30), (31, 40), (41, 35), (60, 50), (77, 45), (100, 55), (130, 60), (160, 65))
 FITTED_FROM = 1e5  # cells from which growth is fitted: below, fixed costs show
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 ASPECTS = ("pure trade", "endogenous technology", "monthly step")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One size: seconds, evaluations, and the peak memory of a fresh process in MB."""
+    """One size: seconds of a first solve, its evaluations and seconds of each; of a month; peak memory in MB.
+
+    ``pure`` is without technology, ``free`` with.
+    """
 
     regions: int
     sectors: int
     pure: float
     pure_passes: float
-    pure_memory: float
+    pure_pass: float
     free: float
     free_passes: float
-    free_memory: float
+    free_pass: float
     step: float
     step_passes: float
+    memory: float
 
     @property
     def cells(self) -> int:
@@ -35,23 +41,34 @@ class Line:
         return self.regions * self.regions * self.sectors + self.regions * self.sectors * self.sectors
 
 
+def an_evaluation(work: trade.Work, repeats: int) -> tuple[float, int]:
+    """Seconds of one pass of the search, and how many a solve takes: from the solution it takes one."""
+    solver = StaticSolver(work.economy.parameters, work.endogenous, work.economy.correction)
+    solver.solve(work.policy)
+    passes, there = solver.passes, solver.unknowns
+    whole, one = trade.in_turn(
+        [lambda: solver.solve(work.policy), lambda: solver.solve(work.policy, there)], repeats, min
+    )
+    return (whole - one) / (passes - 1), passes
+
+
 def measure(regions: int, sectors: int) -> Line:
     """Time one size."""
     figures: dict[str, float] = {}
-    small = regions * regions * sectors + regions * sectors * sectors < FITTED_FROM
+    repeats = 41 if regions * regions * sectors + regions * sectors * sectors < FITTED_FROM else 11
     for name, endogenous in (("pure", False), ("free", True)):
         work = trade.synthetic(regions, sectors, endogenous)
         work()
-        figures[name] = trade.in_turn([work], 41 if small else 9)[0]
-        figures[f"{name}_passes"] = work.passes()
-        figures[f"{name}_memory"] = trade.peak_memory(regions, sectors, endogenous)
+        figures[name] = trade.in_turn([work], repeats, min)[0]
+        figures[f"{name}_pass"], figures[f"{name}_passes"] = an_evaluation(work, repeats)
     steps = trade.Steps(work, 12)
     steps()
     before = steps.stepper.passes
     steps()
     figures["step_passes"] = (steps.stepper.passes - before) / steps.months
-    figures["step"] = trade.in_turn([steps], 9 if small else 5)[0] / steps.months
-    return Line(regions, sectors, **figures)
+    figures["step"] = trade.in_turn([steps], repeats, min)[0] / steps.months
+    figures["memory"] = max(trade.peak_memory(regions, sectors, endogenous) for endogenous in (False, True))
+    return Line(regions=regions, sectors=sectors, **figures)
 
 
 def slope(x: np.ndarray, y: np.ndarray) -> float:
@@ -60,47 +77,51 @@ def slope(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.polyfit(np.log(x[large]), np.log(y[large]), 1)[0])
 
 
-def columns(lines: list[Line]) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-    """Cells, and seconds with evaluations by aspect."""
-    by_name = {name: np.array([getattr(line, name) for line in lines]) for name in Line.__slots__}
-    pairs = [(by_name[name], by_name[f"{name}_passes"]) for name in ("pure", "free", "step")]
-    return np.array([float(line.cells) for line in lines]), pairs
+def column(lines: list[Line], name: str) -> np.ndarray:
+    """One figure of all sizes."""
+    return np.array([float(getattr(line, name)) for line in lines])
 
 
 def page(lines: list[Line]) -> str:
     """The page of the docs."""
-    x, pairs = columns(lines)
-    whole = [f"{slope(x, seconds):.2f}" for seconds, _ in pairs]
-    each = [f"{slope(x, seconds / passes):.2f}" for seconds, passes in pairs]
+    x = column(lines, "cells")
+    whole, each = (
+        [f"{slope(x, column(lines, name)):.2f}" for name in names]
+        for names in (("pure", "free", "step"), ("pure_pass", "free_pass"))
+    )
     head = f"""# Time and memory by size
 
 Synthetic economies of N regions and S sectors in which every good is traded by everyone: static equilibria from the baseline to
 random tariffs of up to 20 % on every flow, with endogenous technology also an export tax on rare earths of 3, and months of a
-path with the same policy in its middle third, prices and trade lagged. One thread; from an economy that is built to results
-whose conditions are all recomputed, each within 1e-10; medians of repeats. Memory is the peak of a fresh process that makes and
-solves the economy, imports included. Recompute with `python benchmarks/trade.py --scaling`. Seconds depend on the machine, here
-two shared virtual cores whose speed varied by a third between repeats; exponents depend on it less, by about a tenth.
+path with the same policy in its middle third, prices and trade lagged. One thread; a first solve, from an economy that is built
+to results whose conditions are all recomputed, each within 1e-10; the least of repeats. An evaluation is one pass through all
+equations with its part of the search. Memory is the peak of a fresh process that makes and solves the economy, imports included.
+Up to 200,000 flows the economy is built through its graph, which takes more memory than the arrays.
+
+Recompute with `python benchmarks/trade.py --scaling`. Seconds depend on the machine, here two shared virtual cores at work on
+other things as well: times varied by a third between runs, exponents by a tenth.
 
 | growth exponent in N²S + NS², from {FITTED_FROM:,.0f} on | {" | ".join(ASPECTS)} |
 |---|---|---|---|
 | a solve, or a month | {" | ".join(whole)} |
-| an evaluation of the system | {" | ".join(each)} |
+| an evaluation | {" | ".join(each)} | |
 
-One is proportional. Below, fixed costs show; above about a million numbers the shares no longer fit into the caches.
+One is proportional. Below, fixed costs show. Above some hundred thousand numbers the shares no longer fit into the caches nearest
+to the processor, and what is brought from memory sets the pace.
 
 ![Time by size](scaling.png)
 
 """
-    kinds = ["evaluations", "MB"]
-    names = ["N × S", "N²S + NS²", "pure trade, ms", *kinds, "endogenous, ms", *kinds, "a month, ms", kinds[0]]
+    names = ["N × S", "N²S + NS²", "pure trade, ms", "evaluations", "ms each", "endogenous, ms", "evaluations", "ms each",
+             "a month, ms", "evaluations", "MB"]  # fmt: skip
     table = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for line in lines:
-        n, s, t0, p0, m0, t1, p1, m1, t2, p2 = astuple(line)
-        times = [f"{1e3 * seconds:#.3g}".rstrip(".") for seconds in (t0, t1, t2)]
-        solves = [
-            f"{time} | {passes} | {peak:.0f}" for time, passes, peak in zip(times, (p0, p1), (m0, m1), strict=False)
-        ]
-        table.append(f"| {n} × {s} | {line.cells:,} | {' | '.join(solves)} | {times[2]} | {p2:.1f} |")
+        seconds = (line.pure, line.pure_pass, line.free, line.free_pass, line.step)
+        t0, e0, t1, e1, t2 = (f"{1e3 * second:#.3g}".rstrip(".") for second in seconds)
+        table.append(
+            f"| {line.regions} × {line.sectors} | {line.cells:,} | {t0} | {line.pure_passes} | {e0} "
+            f"| {t1} | {line.free_passes} | {e1} | {t2} | {line.step_passes:.1f} | {line.memory:.0f} |"
+        )
     return head + "\n".join(table) + "\n"
 
 
@@ -112,12 +133,13 @@ def draw(lines: list[Line], file: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6.6, 4.4), layout="constrained")
-    x, pairs = columns(lines)
-    for name, mark, (seconds, _) in zip(ASPECTS, ("o-", "s-", "^-"), pairs, strict=True):
-        axes.loglog(x, 1e3 * seconds, mark, label=f"{name}, exponent {slope(x, seconds):.2f}", markersize=4)
-    large, last = x[x >= FITTED_FROM], 1e3 * max(seconds[-1] for seconds, _ in pairs)
-    axes.loglog(large, 2.5 * last * large / large[-1], "k:", linewidth=1, label="proportional to N²S + NS²")
-    step = 1e3 * pairs[2][0]
+    x = column(lines, "cells")
+    for label, mark, name in zip(ASPECTS, ("o-", "s-", "^-"), ("pure", "free", "step"), strict=True):
+        y = column(lines, name)
+        axes.loglog(x, 1e3 * y, mark, label=f"{label}, exponent {slope(x, y):.2f}", markersize=4)
+    large, last = x[x >= FITTED_FROM], 2.5e3 * max(lines[-1].pure, lines[-1].free)
+    axes.loglog(large, last * large / large[-1], "k:", linewidth=1, label="proportional to N²S + NS²")
+    step = 1e3 * column(lines, "step")
     for line, count, below in zip(lines, x, step, strict=True):
         if line.regions in (2, 5, 10, 20, 41, 77, 160):
             axes.annotate(f"{line.regions}×{line.sectors}", (count, below), fontsize=7, ha="center",

@@ -3,9 +3,9 @@
 Machines and their moods differ, so what counts is the ratios; each figure is the median of repeats taken in turn. There are
 two competitors, `baseline_numpy`: the textbook form and a tuned one. Every solve starts at an economy that is built and ends
 with all conditions recomputed, by either side, at 1e-10 or better: for reesim that is everything in the first `solve_row` of
-an economy, preparations that a second policy finds done included. The rows on
-public tables need REESIM_SHARED_DATA and are left out without it. ``--scaling`` instead times synthetic economies from 2 x 2
-to 160 x 65 and writes ``docs/scaling.md`` and ``docs/scaling.png``.
+an economy, preparations that a second policy finds done included. The rows on public tables need REESIM_SHARED_DATA and are
+left out without it. ``--scaling`` instead times synthetic economies from 2 x 2 to 160 x 65 and writes ``docs/scaling.md`` and
+``docs/scaling.png``.
 """
 
 from __future__ import annotations

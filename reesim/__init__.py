@@ -1,4 +1,4 @@
-"""reesim: how the world economy adjusts when a country restricts rare earths.
+"""reesim: how the world economy adjusts to trade policy, restrictions of rare earths above all.
 
 >>> import reesim
 >>> path = reesim.Simulation("deck_tax").run()
@@ -28,18 +28,34 @@ _HOME = {
     "Scenario": "scenario",
     "ScenarioError": "errors",
     "Simulation": "simulation",
+    "TradeDecomposition": "decomposition",
+    "TradeTable": "data.composite",
+    "WelfareDecomposition": "decomposition",
     "WorldTable": "data.tables",
     "baseline": "equilibrium",
     "bundled": "scenario",
     "compare": "results.compare",
+    "from_frames": "data.plain",
+    "read_plain": "data.plaincsv",
     "solve": "equilibrium",
+    "trade_decomposition": "decomposition",
+    "treat": "data.treatments",
+    "welfare_decomposition": "decomposition",
 }
 
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
     from reesim.calibration import Calibration as Calibration
+    from reesim.data.composite import TradeTable as TradeTable
+    from reesim.data.plain import from_frames as from_frames
+    from reesim.data.plaincsv import read_plain as read_plain
     from reesim.data.tables import WorldTable as WorldTable
+    from reesim.data.treatments import treat as treat
+    from reesim.decomposition import TradeDecomposition as TradeDecomposition
+    from reesim.decomposition import WelfareDecomposition as WelfareDecomposition
+    from reesim.decomposition import trade_decomposition as trade_decomposition
+    from reesim.decomposition import welfare_decomposition as welfare_decomposition
     from reesim.economy import Economy as Economy
     from reesim.equilibrium import Equilibrium as Equilibrium
     from reesim.equilibrium import baseline as baseline

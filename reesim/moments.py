@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from reesim.calibration import Calibration, bundle_share
 from reesim.errors import InputError
 from reesim.labels import Labels
+from reesim.results.plan import FEW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,7 +221,8 @@ def _labour(cal: Calibration) -> Iterator[_Row]:
     employment = tables.load_employment().set_index("region")
     known = [region for region in cal.regions if region in employment.index]
     if len(known) < len(cal.regions):
-        missing = ", ".join(region for region in cal.regions if region not in employment.index)
+        lacking = [region for region in cal.regions if region not in employment.index]
+        missing = ", ".join(lacking) if len(lacking) <= FEW else f"{len(lacking)} of {len(cal.regions)} regions"
         yield _missing("labour endowment, in persons", "share of world", f"no employment of {missing} is shipped")
         return
     heads = employment["million"].loc[known].to_numpy(dtype=float)

@@ -44,7 +44,7 @@ def real_gdp_alert(doubt_ti: Array, regions: Labels, dates: Sequence[str]) -> tu
     if not places:
         return ()
     return (
-        "real GDP is not to be read where rare-earth imports collapse at a price far from the baseline's, since the two legs "
+        "real GDP is not to be read where trade moves far at prices far from the baseline's, since the two legs "
         f"of its Fisher index part: {', '.join(places)}; read welfare",
     )
 

@@ -232,6 +232,7 @@ def _step_map(
     start = np.array(row[: stepper.state.size])
 
     def step(state: Array) -> Array | None:
+        stepper.place(row)
         stepper.state[...] = state
         if stepper.solve(policy) is None:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,13 +46,16 @@ def random_rates(rng: np.random.Generator, n: int, s: int, highest: float) -> np
     return rates
 
 
-def random_calibration(rng: np.random.Generator, n: int, s: int, **changes: object) -> Calibration:
+def random_calibration(
+    rng: np.random.Generator, n: int, s: int, local: Sequence[int] = (), **changes: object
+) -> Calibration:
     """Balanced baseline with zeros in trade, output and demand, tariffs, epsilon and sigma on either side of and exactly at one.
 
     Gamma is zero in some sectors, never in the first, so that everybody uses rare earths. Variety effects stay well inside
-    the region where equilibria are stable.
+    the region where equilibria are stable. ``local`` are sectors that are not traded.
     """
     share = random_shares(rng, n, s)
+    share[:, :, list(local)] = np.eye(n)[:, :, None]
     uses = np.ones((n, s))
     uses[1:, 1:] = rng.random((n - 1, s - 1)) < 0.8  # some goods are not consumed, only used as materials
     wanted = uses * rng.uniform(10.0, 500.0, (n, s)) + 1e-3
@@ -203,15 +207,24 @@ KINDS = ("endogenous", "fixed", "none")
 def mild_calibration(rng: np.random.Generator, n: int, s: int, kind: str, **changes: object) -> Calibration:
     """A random baseline where every policy drawn by `random_policy` has an equilibrium, of one kind of technology.
 
-    Nobody gives away more than two fifths of what it earns, since a constant gift out of a falling income leaves nothing to
-    live on; and goods of different origin are no complements, since a tariff may then make a gift grow.
+    Every region sells to every other, if by way of third ones. Nobody gives away more than a fifth of what it earns, or is
+    given more than it earns: a constant gift out of an income that falls leaves nothing to live on. Goods of different origin
+    are no complements, since a tariff may then make a gift grow.
     """
     pure = {"mu": 1e15, "theta": 0.0, "ree_share_is": np.zeros((n, s))} if kind == "none" else {}
     while True:
         sigma = rng.choice([1.0, 1.0 + 1e-4, 1.5, 2.5, 4.0, 6.0], s)
         cal = random_calibration(rng, n, s, **{"sigma_s": sigma, **pure, **changes})
-        if (cal.deficit_i > -0.4 * cal.own_income_i).all():
+        share = cal.deficit_i / cal.own_income_i
+        if share.min() > -0.2 and share.max() < 1.0 and everybody_trades(cal):
             return cal
+
+
+def everybody_trades(cal: Calibration) -> bool:
+    """Whether every region sells to every other, if by way of third ones; else trade cannot be balanced."""
+    n = len(cal.regions)
+    ways = np.linalg.matrix_power(np.eye(n) + (cal.trade_jis.sum(axis=2) > 0.0), n)
+    return bool((ways > 0.0).all())
 
 
 def _taken(array: np.ndarray, axes: str, region: np.ndarray, sector: np.ndarray) -> np.ndarray:

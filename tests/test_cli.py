@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +22,22 @@ from reesim import cli
 from reesim.cli import output
 from reesim.errors import ConvergenceError
 from reesim.results.path import Path as Result
+
+FLOWS = """,Home_Wheat,Home_Cloth,Foreign_Wheat,Foreign_Cloth,Home_final,Foreign_final
+Home_Wheat,10,20,5,5,65,10
+Home_Cloth,5,10,10,5,60,20
+Foreign_Wheat,5,5,10,20,20,50
+Foreign_Cloth,5,5,5,10,10,60
+"""
+
+TARIFF = """schema: reesim.scenario/1
+name: my_tariff
+calibration: {table: table}
+parameters: {sigma: 5, rho: 1}
+technology: none
+policies:
+  - {type: tariff, rate: 0.1, importers: [Home], start: 2020}
+"""
 
 SHORT = ["--set", "calendar.start=2010-05", "--set", "calendar.end=2010-10"]
 """Six months of a scenario whose policy begins in July 2010."""
@@ -49,6 +67,33 @@ def process(*args: object, **options: Any) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
     command = [sys.executable, "-m", "reesim", *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, **options)
+
+
+def two_by_two(folder: Path) -> Path:
+    """Write a table of two regions and two sectors and a scenario with a tariff on it; return the scenario's file."""
+    flows, file = folder / "flows.csv", folder / "my_tariff.yaml"
+    flows.write_text(FLOWS, encoding="utf-8")
+    if not (folder / "table").exists():
+        reesim("data", "table", flows, "--year", "2018", "--out", folder / "table")
+    file.write_text(TARIFF, encoding="utf-8")
+    return file
+
+
+def many_regions(folder: Path, number: int) -> Path:
+    """Write a table of many regions and two sectors, different ones, and a scenario with one region's tariff on another."""
+    labels = [f"R{i:02d}_{sector}" for i in range(number) for sector in ("A", "B")]
+    finals = [f"R{i:02d}_final" for i in range(number)]
+    lines = [",".join(["", *labels, *finals])]
+    for row in range(2 * number):
+        uses = [1 + 7 * ((row * 31 + column * 17) % 13) / 13 for column in range(2 * number)]
+        demand = [5 + 200 * (row // 2 == column) + (row * 5 + column * 3) % 7 for column in range(number)]
+        lines.append(",".join([labels[row], *map(str, [*uses, *demand])]))
+    flows, file = folder / "many.csv", folder / "many.yaml"
+    flows.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    reesim("data", "table", flows, "--year", "2018", "--out", folder / "many")
+    text = TARIFF.replace("table: table", "table: many").replace("my_tariff", "many")
+    file.write_text(text.replace("[Home]", "[R07], exporters: [R03]"), encoding="utf-8")
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +304,7 @@ def test_solve_for_readers_leaves_out_lines_of_zeros() -> None:
 def test_solve_shows_round_off_as_zero() -> None:
     text = reesim("solve", "baseline", "--date", "2012").stdout
     rows = [line.split() for line in text.split("Baseline = 1")[0].splitlines() if "(%)" in line]
-    assert len(rows) == 5
+    assert len(rows) == 7
     assert {number for row in rows for number in row[-5:]} == {"0"}
 
 
@@ -271,6 +316,136 @@ def test_solve_says_when_the_calendar_has_no_such_date() -> None:
 
 def test_solve_one_technology_only() -> None:
     assert list(document("solve", "deck_tax", "--technology", "fixed")["technologies"]) == ["fixed"]
+
+
+def test_a_tariff_on_a_table_of_ones_own_is_answered_whole(tmp_path: Path) -> None:
+    file = two_by_two(tmp_path)
+    told = document("solve", file, "--by-sector")
+    assert list(told["technologies"]) == ["none"]
+    assert told["technologies"]["none"]["certificate"]["residual"] <= 1e-10  # the tolerance of a certificate
+    assert told["ree_mine_price"] is None
+    assert told["ree_exports"] is None
+    value = {(row["quantity"], row["region"]): row["value"] for row in told["table"]}
+    assert not [quantity for quantity, _ in value if "rare earths" in quantity or "A_R" in quantity]
+    trade = {row["region"]: row for row in told["trade_decomposition"]}
+    for region in ("Home", "Foreign"):
+        # Real income is welfare, and both are the sum of the channels: rounding only.
+        channels = [row["value"] for row in told["channels"] if row["region"] == region and row["channel"] != "Welfare"]
+        assert trade[region]["real_income"] == pytest.approx(value["welfare", region], abs=1e-9)
+        assert sum(channels) == pytest.approx(value["welfare", region], abs=1e-9)
+        assert trade[region]["terms_and_volume"] == pytest.approx(
+            trade[region]["terms_of_trade"] + trade[region]["volume_of_trade"], abs=1e-12
+        )
+    assert value["tariff revenue", "Home"] == value["tariff revenue, change", "Home"] > 0.0
+    assert value["tariff revenue", "Foreign"] == 0.0
+    assert value["welfare", "Home"] > 0.0 > value["welfare", "Foreign"]  # a small tariff improves the terms of trade
+    assert {(row["region"], row["sector"]) for row in told["sectors"]} == {
+        (region, sector) for region in ("Home", "Foreign") for sector in ("Wheat", "Cloth")
+    }
+    text = reesim("solve", file, "--sector", "Wheat").stdout
+    for words in ("welfare (%)", "tariff revenue (m USD)", "Terms of trade in goods", "Remainder", "no research"):
+        assert words in text
+    assert "sales, quantity, Wheat (%)" in text
+    for words in ("rare earths (", "A_R/A_L", "technology ", "stability", "tariff revenue, change"):
+        assert words not in text.partition("Choices")[0], words
+
+
+@pytest.mark.parametrize("entry", ["labour", "final_good"])
+def test_channels_are_those_of_the_row_that_was_solved(entry: str) -> None:
+    """What is put together from an equilibrium's variables is what solving once more gives."""
+    from reesim import equilibrium
+    from reesim.cli.decomposed import decomposed, row_of
+    from reesim.decomposition import welfare_decomposition
+    from reesim.lowering import lower
+    from reesim.scenario import Scenario
+    from reesim.scenario.calendar import parse_window
+
+    scenario = Scenario.load("deck_tax").replace({"entry_cost": entry})
+    economy = equilibrium.baseline(scenario)
+    found = equilibrium.solve(scenario, "2012", economy=economy)
+    policy = lower(scenario.schedule_at(*parse_window("2012")), economy)[0][0]
+    row, _ = equilibrium.solve_row(economy, policy, endogenous=True)
+    expected = welfare_decomposition(economy.parameters, economy.regions, row, policy)
+    welfare, _ = decomposed(scenario, economy, found)
+    for name, term in expected.terms.items():
+        assert welfare.terms[name] == pytest.approx(term, abs=1e-12), name  # costs and prices agree to the certificate
+    assert row_of(economy, found).shape == row.shape
+
+
+def test_of_many_regions_the_policys_and_the_largest_movers_are_shown(tmp_path: Path) -> None:
+    file = many_regions(tmp_path, 20)
+    result = reesim("solve", file)
+    lines = result.stdout.splitlines()
+    (head,) = [number for number, line in enumerate(lines) if "real wage (%)" in line]
+    shown = [line.split()[0] for line in lines[head + 1 : head + 17]]
+    assert set(shown[:2]) == {"R03", "R07"}
+    assert len(set(shown)) == 16
+    told = document("solve", file)
+    welfare = {row["region"]: abs(row["value"]) for row in told["table"] if row["quantity"] == "welfare"}
+    assert len(welfare) == 20
+    assert max(welfare[code] for code in set(welfare) - set(shown)) <= min(welfare[code] for code in shown[2:])
+    assert "Left out: 4 regions" in result.stdout
+    everyone = reesim("solve", file, "--all-regions").stdout
+    assert all(f"\n{code} " in everyone for code in welfare)
+    assert "Left out" not in everyone
+    dates = ["--set", "calendar={start: 2019-11, end: 2020-06, step: month}"]
+    run = reesim("run", file, *dates, "--out", tmp_path, "--no-figures").stdout
+    assert "… and 4 more regions" in run
+    reesim("run", file, *dates, "--set", "policies.0.rate=0.2", "--set", "name=b", "--out", tmp_path, "--no-figures")
+    compared = reesim("compare", tmp_path / "many.h5", tmp_path / "b.h5", "--out", tmp_path).stdout
+    assert "equal in both: ree_price, ree_use, A_R, A_L" in compared
+    assert compared.count("welfare   R") == 8
+    assert "17 more" in reesim("moments", file).stdout
+    assert "R19" in reesim("show", tmp_path / "many.h5").stdout
+
+
+def test_a_run_without_rare_earths_says_nothing_of_them(tmp_path: Path) -> None:
+    file = two_by_two(tmp_path)
+    (tmp_path / "theta.csv").write_text("sector,theta\nWheat,5\nCloth,4\n", encoding="utf-8")
+    (tmp_path / "rates.csv").write_text("exporter,importer,sector,rate\nForeign,Home,Wheat,0.2\n", encoding="utf-8")
+    changes = [
+        "calibration.trade_elasticity=theta.csv",
+        "parameters={rho: 1}",
+        "calendar={start: 2019-11, end: 2020-12, step: month}",
+        "policies=[{type: tariff, file: rates.csv, start: 2020}, {type: iceberg, factor: 1.1, start: 2020-05}]",
+    ]
+    sets = [part for change in changes for part in ("--set", change)]
+    result = reesim("run", file, *sets, "--out", tmp_path / "out")
+    assert "nothing to compare; there are no rare earths in this world" in result.stdout
+    assert "no figure of prices: there are no rare earths in this world" in result.stderr
+    assert "no figure of technology" in result.stderr
+    for words in ("A_R/A_L", "rare-earth price", "Price paid"):
+        assert words not in result.stdout
+    told = document("run", file, *sets, "--out", tmp_path / "out", "--no-figures")
+    assert sorted(told["inputs"]) == ["calibration.trade_elasticity", "policies.0.file"]
+    digest = hashlib.sha256((tmp_path / "rates.csv").read_bytes()).hexdigest()
+    assert told["inputs"]["policies.0.file"] == f"rates.csv, sha256 {digest}"
+    assert all("ree" not in name for row in told["summary"] for name in row)
+    saved = Result.load(tmp_path / "out" / "my_tariff.h5")
+    assert saved.provenance.inputs == told["inputs"]
+    (tmp_path / "rates.csv").write_text("exporter,importer,sector,rate\nForeign,Home,Wheat,0.3\n", encoding="utf-8")
+    reesim("run", file, *sets, "--set", "name=b", "--out", tmp_path / "out", "--no-figures")
+    text = reesim("compare", tmp_path / "out" / "my_tariff.h5", tmp_path / "out" / "b.h5", "--no-figures").stdout
+    assert "inputs.policies.0.file" in text  # the texts are the same: only the digest tells the two apart
+    assert "scenario.policies" not in text
+
+
+def test_a_single_period_is_said_to_be_an_impact(tmp_path: Path) -> None:
+    text = reesim("run", two_by_two(tmp_path), "--out", tmp_path, "--no-figures").stdout
+    assert "A single period of policy is its impact; what it tends to: reesim solve my_tariff" in text
+    assert "What hangs on the speeds" not in text
+
+
+def test_solving_a_table_of_ones_own_loads_no_pandas(tmp_path: Path) -> None:
+    file = two_by_two(tmp_path)
+    code = (
+        f"import sys; sys.argv = ['reesim', 'solve', {str(file)!r}, '--json']\nfrom reesim.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'pandas', 'h5py', 'matplotlib'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 # --- compare, show --------------------------------------------------------------------------------------------------
@@ -418,7 +593,7 @@ def test_every_listed_scenario_is_valid() -> None:
 def test_schema_is_a_json_schema() -> None:
     schema = json.loads(reesim("schema").stdout)
     assert schema["$schema"].startswith("https://json-schema.org/")
-    assert "calendar" in schema["required"]
+    assert schema["required"] == ["schema", "name"]  # the calendar may be left to the policies
 
 
 def test_moments_are_judged() -> None:
@@ -464,6 +639,24 @@ MISTAKES: list[tuple[list[str], int, str]] = [
     (["rum"], 2, "Did you mean 'run'?"),
     (["solve", "baseline", "--date", "2010-02-30"], 2, "2010-02 has 28 days"),
     (["solve", "baseline", "--date", "soon"], 2, "'soon' is not a date"),
+    (["solve", "baseline", "--technology", "none"], 2, "solve it with --set technology=none"),
+    (["run", "baseline", "--technology", "none"], 2, "its baseline has research"),
+    (["solve", "{tariff}", "--technology", "fixed"], 2, "Leave the option out"),
+    (["solve", "{tariff}", "--sector", "TRA"], 2, "no sector 'TRA'. Known: Wheat, Cloth."),
+    (["solve", "{tariff}", "--set", "calibration.table=nowhere"], 2, "no table 'nowhere'"),
+    (["solve", "{tariff}", "--set", "calibration.table={folder}"], 2, "regions.csv: there is no such file"),
+    (["solve", "{tariff}", "--set", "policies.0.sectors=[Steel]"], 2, "no sector 'Steel'"),
+    (["run", "{tariff}", "--set", "policies.0.importers=[Hom]"], 2, "did you mean 'Home'?"),
+    (["solve", "{tariff}", "--set", "policies.0.rate=-1"], 2, "should be above -1"),
+    (["solve", "{tariff}", "--set", "calibration.trade_elasticity=theta.csv"], 2, "no row for Cloth"),
+    (["solve", "{tariff}", "--set", "calibration.table=unbalanced"], 2, "[Home, Wheat] bought 125, spent 130"),
+    (["moments", "{tariff}", "--set", "calibration.table=unbalanced"], 2, "take one of them as the residual"),
+    (
+        ["solve", "{tariff}", "--set", "policies.0={{type: embargo, destination: Home, start: 2020}}"],
+        2,
+        "no rare earths",
+    ),
+    (["solve", "{tariff}", "--set", "parameters.gamma={{Wheat: 0.1}}"], 2, "no region is named that exports them"),
     (["solve", "baseline", "--sector", "Transprt equipment"], 2, "did you mean 'Transport equipment'?"),
     (["show", "missing.h5"], 4, "missing.h5: no such file"),
     (["show", "{folder}"], 4, "not a regular file"),
@@ -496,7 +689,12 @@ def places(saved: Path) -> dict[str, Path]:
     endless = folder / "endless.h5"
     if not endless.is_symlink():
         endless.symlink_to(endless)
-    return {"folder": folder, "file": text, "damaged": damaged, "result": saved, "endless": endless}
+    tariff = two_by_two(folder)
+    (folder / "theta.csv").write_text("sector,theta\nWheat,5\n", encoding="utf-8")
+    shutil.copytree(folder / "table", folder / "unbalanced", dirs_exist_ok=True)
+    final = folder / "unbalanced" / "final.csv"
+    final.write_text(final.read_text(encoding="utf-8").replace("Home,85,", "Home,90,"), encoding="utf-8")
+    return {"tariff": tariff, "folder": folder, "file": text, "damaged": damaged, "result": saved, "endless": endless}
 
 
 @pytest.mark.parametrize(("args", "code", "told"), MISTAKES, ids=[" ".join(args) for args, _, _ in MISTAKES])

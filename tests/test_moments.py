@@ -9,10 +9,12 @@ import pytest
 
 from reesim.calibration import calibrate
 from reesim.data import tables
+from reesim.data.tables import TradeTable
 from reesim.errors import InputError
 from reesim.labels import Labels
 from reesim.moments import COLUMNS, TOLERANCE, moments
 from reesim.scenario import Scenario
+from reesim.scenario.checking import World
 
 
 def calibration(**changes):
@@ -143,3 +145,55 @@ def test_a_table_with_other_labels_is_refused():
     other = replace(table, regions=Labels("region", ("A", "B", "C", "D", "E"), ("a1", "b1", "c1", "d1", "e1")))
     with pytest.raises(InputError, match="calibrated from"):
         moments(calibration(), other)
+
+
+def own_world(year=2018, **changes):
+    """Two regions and two sectors, tariffs in force, and a scenario without rare earths unless it is changed."""
+    flows = np.array([[10, 20, 5, 5], [5, 10, 10, 5], [5, 5, 10, 20], [5, 5, 5, 10]], dtype=float).reshape(2, 2, 2, 2)
+    final = np.array([[50, 10], [60, 20], [20, 50], [10, 60]], dtype=float).reshape(2, 2, 2)
+    tariff = np.zeros((2, 2, 2))
+    tariff[1, 0] = 0.1
+    trade = (flows.sum(axis=3) + final).transpose(0, 2, 1)
+    paid = (1.0 + tariff)[:, :, :, None]
+    table = TradeTable(
+        year=year,
+        regions=Labels("region", ("CHN", "B"), ("China", "Bee")),
+        sectors=Labels("sector", ("W", "C"), ("Wheat", "Cloth")),
+        trade_jis=trade,
+        materials_iks=(flows.transpose(0, 2, 1, 3) * paid).sum(axis=0).transpose(0, 2, 1),
+        final_is=(final.transpose(0, 2, 1) * paid[..., 0]).sum(axis=0),
+        source="made up",
+        licence="",
+        command="",
+        tariff_jis=tariff,
+    )
+    world = World(table.regions, table.sectors, None, {"W": (1.0, 0.0), "C": (1.0, 0.0)})
+    data = {
+        "schema": "reesim.scenario/1",
+        "name": "own",
+        "calendar": {"start": "2020", "end": "2020", "step": "year"},
+        **changes,
+    }
+    return calibrate(Scenario.from_dict(data, world=world), table), table
+
+
+def test_a_world_without_rare_earths_has_no_moments_of_them():
+    frame = moments(*own_world(technology="none"))
+    assert not [name for name in frame["moment"] if "rare" in name or "bias" in name]
+    assert set(frame[frame["status"] != "matched"]["moment"]) == {"labour endowment, in persons"}
+
+
+def test_tariffs_are_part_of_product_and_no_deficit():
+    calibration, table = own_world(technology="none")
+    frame = moments(calibration, table)
+    product = rows(frame, "GDP").set_index("region")["target"]
+    assert product["CHN"] == pytest.approx(table.value_added_is[0].sum() + table.tariff_revenue_i[0], rel=1e-12)
+    assert rows(frame, "trade deficit")["target"].sum() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_accounts_of_another_year_are_no_target():
+    gamma = {"parameters": {"gamma": {"W": 0.1}, "epsilon": {"W": 0.6}}, "calibration": {"exporter": "CHN"}}
+    for year in (2018, 2009):
+        frame = moments(*own_world(year, **gamma))
+        (status,) = set(rows(frame, "rare-earth receipts, world market")["status"])
+        assert (status == "not available") == (year != 2009)

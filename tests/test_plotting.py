@@ -14,9 +14,12 @@ import synthetic as made
 
 from reesim import observed, plotting
 from reesim.errors import InputError, StoreError
-from reesim.plotting import style
+from reesim.labels import Labels
+from reesim.plotting import style, windows
 from reesim.results.compare import compare
 from reesim.results.path import Path
+from reesim.results.plan import RARE_EARTHS
+from reesim.scenario.policy import INSTRUMENTS
 from reesim.variables import VARIABLES
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -142,9 +145,15 @@ def test_the_last_period_ends_where_the_next_would_begin(start, step, end):
 
 WEEKS = """schema: reesim.scenario/1
 name: weeks
-calendar: {start: 2009-12, end: 2013-03}
+calendar:
+  start: '2009-12-01'
+  end: '2013-03-31'
+  step: month
 policies:
-- {type: embargo, destination: JPN, start: 2010-09-21, end: 2010-11-19}
+- type: embargo
+  start: '2010-09-21'
+  end: '2010-11-19'
+  destination: JPN
 """
 
 
@@ -388,3 +397,112 @@ def test_a_simulated_path_is_drawn_with_its_own_numbers():
     assert "up to 1.29 times the baseline price" in title(made_figures["prices"])
     assert "towards rare earths most in Transport equipment" in title(made_figures["technology"])
     assert "rare-earth shares: deck" in words(made_figures["welfare"])
+
+
+# --- other worlds -----------------------------------------------------------------------------------------------------------
+
+GOODS = """schema: reesim.scenario/1
+name: goods
+calendar:
+  start: '2009-12-01'
+  end: '2013-03-31'
+  step: month
+calibration:
+  table: somewhere/else
+policies:
+- type: tariff
+  start: '2010-06-01'
+  file: not_here.csv
+- type: iceberg
+  start: '2011-01-01'
+  end: '2011-12-31'
+  factor: 1.1
+  importers:
+  - R17
+"""
+
+
+def world(regions=20, sectors=30, rows=40, **changes):
+    """Path of a world of many regions and sectors without rare earths, whose table and files are not at hand."""
+    rng = np.random.default_rng(0)
+    labels = [
+        Labels(kind, tuple(f"{kind[0].upper()}{k:02d}" for k in range(size)), tuple(f"{kind} {k}" for k in range(size)))
+        for kind, size in (("region", regions), ("sector", sectors))
+    ]
+    moved = rng.standard_normal((1, regions)) * np.linspace(0.0, 0.01, rows)[:, None]
+    values = {
+        "welfare": moved,
+        "ree_use": np.zeros((rows, regions)),
+        "ree_price": np.ones((rows, regions)),
+        "A_R": np.ones((rows, regions, sectors)),
+        "A_L": np.ones((rows, regions, sectors)) + moved[:, :, None],
+        "revenue_real": 100.0 + moved[:, :, None] * rng.standard_normal((1, regions, sectors)),
+        **changes,
+    }
+    times = pd.date_range("2009-12-01", periods=rows, freq="MS")
+    record = replace(
+        made.PROVENANCE, effective_scenario=GOODS, choices={"rare-earth shares": "none: no sector uses them"}
+    )
+    return Path(times, values, *labels, record)
+
+
+def test_without_rare_earths_figures_of_them_are_skipped_with_a_reason():
+    figures, reasons = plotting.standard_set(world())
+    assert set(figures) == {"welfare", "sectors"}
+    assert {reasons[name] for name in ("technology", "gaps")} == {"there are no rare earths in this world"}
+
+
+def test_policies_are_strips_though_table_and_files_are_elsewhere():
+    from matplotlib.colors import to_rgba
+
+    axis = plotting.welfare(world()).axes[0]
+    assert shaded(axis, windows._STRIPS["tariff"][1]) == [("2010-06-01", "2013-04-01")]
+    assert shaded(axis, windows._STRIPS["iceberg"][1]) == [("2011-01-01", "2012-01-01")]
+    (tariff,), (iceberg,) = (
+        [patch for patch in axis.patches if patch.get_facecolor() == to_rgba(windows._STRIPS[kind][1])]
+        for kind in ("tariff", "iceberg")
+    )
+    assert tariff.get_y() + tariff.get_height() <= iceberg.get_y()  # one above the other
+    text = words(plotting.welfare(world()))
+    assert "tariffs" in text
+    assert "trade costs" in text
+
+
+def test_every_kind_of_policy_is_drawn_or_shaded():
+    drawn = {*windows._STRIPS, "export_tax", "export_quota", "embargo"}
+    assert drawn == set(INSTRUMENTS)
+    assert {kind for kind, instrument in INSTRUMENTS.items() if instrument.on_rare_earths} == RARE_EARTHS
+
+
+def test_of_many_regions_the_policys_and_the_largest_movers_have_lines():
+    path = world()
+    figure = plotting.welfare(path)
+    shown = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    regions = [name for name in shown if name.startswith("region ")]
+    far = np.abs(path.array("welfare")).max(axis=0)
+    largest = {f"region {k}" for k in np.argsort(-far)[:7]}
+    assert regions[0] == "region 17"
+    assert len(set(regions)) == 8
+    assert set(regions) >= largest - {"region 17"}
+    assert "12 regions that no policy names and that move less are left out" in words(figure)
+    heat = plotting.sectors(path)
+    assert len(heat.axes[0].get_xticks()) == 8
+    assert len(heat.axes[0].get_yticks()) == 24
+    assert "left out: 12 regions that move less and 6 sectors that move less" in words(heat)
+
+
+def test_paths_of_other_worlds_are_compared_without_rare_earths():
+    figure = plotting.comparison(compare(world(), world(welfare=world().array("welfare") * 1.5)))
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["Welfare"]
+    assert "12 regions that move less are left out" in words(figure)
+    other = {"ree_use": np.ones((40, 20))}
+    a, b = world(**other), world(A_L=world().array("A_L") * 2.0, **other)
+    headings = [axis.get_title(loc="left") for axis in plotting.comparison(compare(a, b)).axes]
+    assert any(heading.startswith("A_R/A_L, sector ") for heading in headings)
+
+
+def test_a_tariff_alone_draws_no_prices_of_rare_earths():
+    record = replace(made.PROVENANCE, effective_scenario=GOODS)
+    reasons = plotting.skipped(episode(record))
+    assert reasons["prices"] == "no policy of this scenario is on rare earths"
+    assert "no policy of this scenario is on them" in reasons["gaps"]

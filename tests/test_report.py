@@ -12,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reesim import observed, report
+from reesim.labels import Labels
 from reesim.results.compare import compare
 from reesim.results.path import Path
+from reesim.results.plan import leading, plan_of
+from reesim.scenario import Scenario, bundled
+from reesim.scenario.calendar import Calendar
 
 
 def shaped(**arrays):
@@ -226,3 +230,92 @@ def test_text_tables_cut_nothing():
     assert long in lines[1]
     assert lines[1].endswith("0.00001235")
     assert "nan" not in lines[2]
+
+
+# --- plans, and what a reader of other worlds is shown ------------------------------------------------------------------------
+
+
+def of_text(text, **changes):
+    return replace(shaped().provenance, effective_scenario=text, **changes)
+
+
+@pytest.mark.parametrize("name", [name for name in bundled() if name != "baseline"])
+def test_a_plan_is_what_the_scenario_says(name):
+    scenario = Scenario.load(name)
+    plan = plan_of(scenario.effective_yaml())
+    assert plan is not None
+    block = scenario.calendar
+    assert (plan.calendar.start, plan.calendar.end, plan.calendar.step) == (block.start, block.end, block.step)
+    assert [(one.kind, one.window) for one in plan.policies] == [(one.type, one.window) for one in scenario.policies]
+    assert np.array_equal(Calendar.for_scenario(plan).starts, Calendar.for_scenario(scenario).starts)
+
+
+def test_a_plan_knows_whom_policies_name():
+    scenario = Scenario.load("us_tariffs_example").replace({"policies.1.importers": ["JPN", "EU"]})
+    plan = plan_of(scenario.effective_yaml())
+    assert plan.regions == {"USA", "CHN", "JPN", "EU"}
+    assert plan.on_goods_alone
+    assert not plan_of(Scenario.load("deck_tax").effective_yaml()).on_goods_alone
+    assert not plan_of(Scenario.load("baseline").effective_yaml()).on_goods_alone  # no policy is on anything
+
+
+@pytest.mark.parametrize(
+    "text", ["", "name: x", made.SCENARIO, "calendar:\n  start: soon\n  end: later\n  step: month"]
+)
+def test_what_is_no_scenario_has_no_plan(text):
+    assert plan_of(text) is None
+
+
+@given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 2**32 - 1))
+def test_leading_regions_are_those_named_then_those_that_move(size, most, seed):
+    rng = np.random.default_rng(seed)
+    labels = Labels("region", tuple(f"R{k}" for k in range(size)), tuple(f"Region {k}" for k in range(size)))
+    moved = rng.standard_normal(size)
+    named = {f"R{k}" for k in np.flatnonzero(rng.random(size) < 0.2)}
+    found = leading(labels, moved, named, most)
+    assert len(found) == len(set(found)) == min(size, most)
+    if size <= most:
+        assert found == list(range(size))
+        return
+    rank = [(f"R{k}" not in named, -abs(moved[k])) for k in range(size)]
+    assert sorted(rank)[:most] == [rank[k] for k in found]
+
+
+def test_missing_numbers_lead_last():
+    labels = Labels("region", ("A", "B", "C"), ("a", "b", "c"))
+    assert leading(labels, np.array([np.nan, 0.0, -1.0]), most=2) == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (of_text(made.SCENARIO, choices={"rare-earth shares": "none: no sector uses rare earths"}), "no rare earths"),
+        (of_text(Scenario.load("us_tariffs_example").effective_yaml()), "no policy of this scenario is on them"),
+        (
+            of_text(Scenario.load("deck_tax").replace({"calibration.exporter": "JPN"}).effective_yaml()),
+            "here JPN exports",
+        ),
+    ],
+)
+def test_what_has_nothing_to_do_with_the_episode_is_not_compared_with_it(record, reason):
+    path = shaped()
+    path = Path(path.times, dict(path.values), path.regions, path.sectors, record)
+    assert reason in report.gap_table(path).attrs["reason"]
+    assert not report.gap_table(shaped()).empty
+
+
+def test_a_summary_without_rare_earths_has_no_column_of_them():
+    record = replace(made.PROVENANCE, choices={"rare-earth shares": "none"})
+    path = shaped()
+    table = report.summary_table(Path(path.times, dict(path.values), path.regions, path.sectors, record))
+    assert {str(name).partition("_")[0] for name in table} == {"welfare"}
+
+
+def test_the_summary_follows_the_sector_that_moves_where_there_is_no_transport_equipment():
+    sectors = Labels("sector", ("W", "C"), ("Wheat", "Cloth"))
+    path, technology = shaped(), np.ones((73, 3, 2))
+    technology[5, 1, 1] = 1.2
+    values = dict(path.values) | {"A_R": technology}
+    table = report.summary_table(Path(path.times, values, path.regions, sectors, path.provenance))
+    assert table.attrs["sector"] == "Cloth"
+    assert table.loc["JPN", "technology_peak"] == 1.2

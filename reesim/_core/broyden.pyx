@@ -17,24 +17,29 @@ cdef f64 TOLERANCE = 1e-13
 cdef f64 LONGEST = 0.5  # move of any unknown in one pass: far from the solution a longer one overshoots
 
 
-cdef void regional_residual(const Economy* e, const Work* w, const f64* residual, f64* out) noexcept nogil:
-    """Residuals of a region's spending, weighted, and of its wage."""
-    cdef Py_ssize_t i, S = e.S
-    for i in range(e.N):
-        out[i], out[e.N + i] = dot(S, w.weight + i * S, residual + i * S), residual[e.N * S + i]
+cdef Py_ssize_t regional_directions(Py_ssize_t N, AtOnce at_once) noexcept nogil:
+    """Spending and wage of every region, and its prices where they adjust at once."""
+    return (3 if at_once.price else 2) * N
 
 
-cdef void add_regional(const Economy* e, bint price_at_once, f64* x, Py_ssize_t direction, f64 amount) noexcept nogil:
-    """Move along one regional direction: all spending of a region, or its wage (and prices with it)."""
-    cdef Py_ssize_t c, i = direction % e.N
-    if direction < e.N:
-        for c in range(i * e.S, (i + 1) * e.S):
-            x[c] += amount
+cdef void regional_residual(const Economy* e, bint price_at_once, const Work* w, const f64* residual, f64* out) noexcept nogil:
+    """Residuals of a region's spending and prices, each averaged, and of its wage."""
+    cdef Py_ssize_t i, N = e.N, S = e.S
+    for i in range(N):
+        out[i], out[N + i] = dot(S, w.weight + i * S, residual + i * S), residual[N * S + i]
+        if price_at_once:
+            out[2 * N + i] = dot(S, w.price_average + i * S, residual + N * S + 2 * N + i * S)
+
+
+cdef void add_regional(const Economy* e, f64* x, Py_ssize_t direction, f64 amount) noexcept nogil:
+    """Move along one regional direction: all spending of a region, its wage, or all its prices."""
+    cdef Py_ssize_t c, N = e.N, S = e.S, i = direction % N
+    cdef f64* cells = x if direction < N else x + N * S + 2 * N
+    if N <= direction < 2 * N:
+        x[N * S + i] += amount
         return
-    x[e.N * e.S + i] += amount
-    if price_at_once:
-        for c in range(i * e.S, (i + 1) * e.S):
-            x[e.N * e.S + 2 * e.N + c] += amount
+    for c in range(i * S, (i + 1) * S):
+        cells[c] += amount
 
 
 cdef void set_regional_correction(const Economy* e, const Policy* p, AtOnce at_once, Work* w, f64* x, f64* dense) noexcept nogil:
@@ -42,25 +47,26 @@ cdef void set_regional_correction(const Economy* e, const Policy* p, AtOnce at_o
 
     ``x`` is scratch of as many numbers as there are unknowns. What the solver has learned stays.
     """
-    cdef Py_ssize_t c, d, r, n = unknowns(e.N, e.S, at_once), size = 2 * e.N
-    cdef f64 total, step = 1e-6
+    cdef Py_ssize_t c, d, r, n = unknowns(e.N, e.S, at_once), size = regional_directions(e.N, at_once)
+    cdef f64 spent, sold, step = 1e-6
     for r in range(e.N):
-        total = 0.0
+        spent = sold = 0.0
         for c in range(r * e.S, (r + 1) * e.S):
-            total += e.expenditure0[c]
+            spent += e.expenditure0[c]
+            sold += e.revenue0[c]
         for c in range(r * e.S, (r + 1) * e.S):
-            w.weight[c] = e.expenditure0[c] / total
+            w.weight[c], w.price_average[c] = e.expenditure0[c] / spent, e.revenue0[c] / sold
     memset(x, 0, n * sizeof(f64))
     for c in range(e.N * e.S):
         x[c] = 1.0
     temporary_map(e, p, at_once, w, x, w.move)
     for d in range(size):
-        add_regional(e, at_once.price, x, d, step)
+        add_regional(e, x, d, step)
         temporary_map(e, p, at_once, w, x, w.x_new)
-        add_regional(e, at_once.price, x, d, -step)
+        add_regional(e, x, d, -step)
         for c in range(n):
             w.x_new[c] = (w.move[c] - w.x_new[c]) / step
-        regional_residual(e, w, w.x_new, dense + d * size)
+        regional_residual(e, at_once.price, w, w.x_new, dense + d * size)
         dense[d * size + d] += 1.0
 
 
@@ -71,7 +77,7 @@ cdef int solve_temporary(
 
     What one solve learns of the inverse Jacobian, ``up`` and ``down``, serves the next: the economy moves little in a period.
     """
-    cdef Py_ssize_t n = unknowns(e.N, e.S, at_once), size = 2 * e.N
+    cdef Py_ssize_t n = unknowns(e.N, e.S, at_once), size = regional_directions(e.N, at_once)
     cdef Py_ssize_t c, d, f, held = <Py_ssize_t> w.held[0]
     cdef int passes
     cdef f64 along, norm, longest, shortened = 1.0
@@ -90,9 +96,9 @@ cdef int solve_temporary(
             return passes
         if not isfinite(worst[0]):
             return 0
-        regional_residual(e, w, z, regional)
+        regional_residual(e, at_once.price, w, z, regional)
         for d in range(size):
-            add_regional(e, at_once.price, z, d, dot(size, w.regional + d * size, regional))
+            add_regional(e, z, d, dot(size, w.regional + d * size, regional))
         for f in range(held):
             add_scaled(n, dot(n, w.down + f * n, z), w.up + f * n, z)
         if passes > 1:  # the secant of the last move, shortened to a share of `move` or not

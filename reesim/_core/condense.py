@@ -78,7 +78,8 @@ class Condensed:
         small["phi"] = np.zeros((full.regions, size, size))
         small["phi"][:, :-1, :-1] = by_traded[:, :, T] + by_traded[:, :, U] @ materials
         small["alpha"] = np.column_stack([alpha_T, home])
-        small["revenue0"][:, -1] = small["expenditure0"][:, -1] = home * par["labour0"]
+        final = par["expenditure0"].sum(axis=1) - (par["phi"].sum(axis=2) * par["revenue0"]).sum(axis=1)
+        small["revenue0"][:, -1] = small["expenditure0"][:, -1] = home * final
         research = par["research_L0"].sum(axis=1) - par["research_L0"][:, T].sum(axis=1)
         small["research_L0"][:, -1] = research
         parameters = Parameters.build(

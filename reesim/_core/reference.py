@@ -49,16 +49,26 @@ def name_policy(par: Parameters, block: Array) -> Equations:
 # --- prices -----------------------------------------------------------------------------------------------------------
 
 
+FAR = -0.5
+"""Distance from one of a power mean's power, below which it is not written around one."""
+
+
 def power_mean(weights: Array, logs: Array, power: Array | float, axis: int) -> Array:
     """Log (sum_n w_n x_n^power)^(1/power) for weights summing to one, with its limit sum_n w_n log x_n at power 0.
 
-    Written around one, so that nothing is lost when the power or the change is small.
+    Written around one, so that nothing is lost when the power or the change is small; far below one, where the distance from
+    one would lose what is left, the sum itself.
     """
     power = np.asarray(power, dtype=float)
     flat = power == 0.0
     safe = np.where(flat, 1.0, power)
     shape = np.expand_dims(safe, axis) if safe.ndim else safe
-    curved = np.log1p(np.sum(weights * np.expm1(shape * logs), axis=axis)) / safe
+    change = np.sum(weights * np.expm1(shape * logs), axis=axis)
+    far = (change < FAR) & ~flat
+    near = np.log1p(np.where(far, 0.0, change))
+    if far.any():
+        near = np.where(far, np.log(np.where(far, np.sum(weights * np.exp(shape * logs), axis=axis), 1.0)), near)
+    curved = near / safe
     return np.where(flat, np.sum(weights * logs, axis=axis), curved) if flat.any() else curved
 
 

@@ -53,26 +53,27 @@ def opening_guess(par: Equations, at_once: Equations) -> Array:
 
 
 def regional_correction(par: Equations, at_once: Equations, length: int) -> SimpleNamespace:
-    """Two directions a region, all its spending and its wage: where the plain iteration is slow, an exact solve.
+    """Directions in which the plain iteration is slow, an exact solve: all spending of a region, its wage, all its prices.
 
     What a region earns leaks abroad only at the rate of its imports: the size of regions converges slowly, all else quickly.
     """
     N, cells = par.N, par.N * par.S
-    span, weight = np.zeros((2 * N, length)), np.zeros((2 * N, length))
+    size = 3 * N if at_once.price else 2 * N
+    span, weight = np.zeros((size, length)), np.zeros((size, length))
     for i in range(N):
         here = slice(i * par.S, (i + 1) * par.S)
-        span[i, here] = 1.0
+        span[i, here] = span[N + i, cells + i] = weight[N + i, cells + i] = 1.0
         weight[i, here] = par.expenditure0[i] / par.expenditure0[i].sum()
-        span[N + i, cells + i] = weight[N + i, cells + i] = 1.0
         if at_once.price:
-            span[N + i, cells + 2 * N :][here] = 1.0
+            span[2 * N + i, cells + 2 * N :][here] = 1.0
+            weight[2 * N + i, cells + 2 * N :][here] = par.revenue0[i] / par.revenue0[i].sum()
     none = open_policy(par)
     period = ref.open_period(par, none, baseline_state(par), at_once)
     x, h = opening_guess(par, at_once), 1e-6
     start = ref.temporary_map(par, none, at_once, period, x)[0]
     moved = [ref.temporary_map(par, none, at_once, period, x + h * d)[0] for d in span]
-    coarse = np.eye(2 * N) - weight @ ((np.array(moved) - start) / h).T
-    return SimpleNamespace(span=span, weight=weight, matrix=np.linalg.inv(coarse) - np.eye(2 * N))
+    coarse = np.eye(size) - weight @ ((np.array(moved) - start) / h).T
+    return SimpleNamespace(span=span, weight=weight, matrix=np.linalg.inv(coarse) - np.eye(size))
 
 
 def corrected(correction: SimpleNamespace, residual: Array) -> Array:

@@ -13,6 +13,13 @@ import numpy as np
 
 from reesim._core.layout import Array, Parameters
 
+CLOSED = 1e10
+"""Largest entry of an inverse that is one: a region that trades a billionth of its income has about as much."""
+
+
+WELL_POSED = 1e8
+"""Condition number, in the norm of column sums, up to which an inverse speeds anything up."""
+
 
 @dataclass(frozen=True, slots=True)
 class RegionalCorrection:
@@ -57,8 +64,32 @@ class RegionalCorrection:
             ]
         )
         identity = np.eye(2 * n)
-        matrix: Array = np.ascontiguousarray(np.linalg.inv(identity - derivative) - identity)
+        matrix: Array = np.ascontiguousarray(_inverse(identity - derivative) - identity)
         return cls(world, _weights(spent), matrix)
+
+
+def _inverse(matrix: Array) -> Array:
+    """Inverse; its pseudo-inverse where a region does not trade, so that nothing says what its money is worth elsewhere."""
+    try:
+        inverse: Array = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        inverse = np.full_like(matrix, np.inf)
+    if np.abs(inverse).max() < CLOSED:
+        return inverse
+    return np.asarray(np.linalg.pinv(matrix, rcond=1.0 / CLOSED), dtype=np.float64)
+
+
+def _inverse_less_one(matrix: Array) -> Array:
+    """What corrects; nothing where regions do not trade with each other, and their relative size is anybody's choice."""
+    try:
+        inverse = np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        return np.zeros_like(matrix)
+    condition = np.abs(matrix).sum(axis=0).max() * np.abs(inverse).sum(axis=0).max()
+    if not condition < WELL_POSED:
+        return np.zeros_like(matrix)
+    correction: Array = np.ascontiguousarray(inverse - np.eye(len(matrix)))
+    return correction
 
 
 def _weights(level: Array) -> Array:

@@ -10,7 +10,7 @@ from libc.string cimport memcmp, memcpy
 import numpy as np
 
 from reesim._core.blocks cimport Economy, Policy, Row, bind_economy, bind_policy, bind_row, f64, row_size
-from reesim._core.broyden cimport set_regional_correction, solve_temporary
+from reesim._core.broyden cimport regional_directions, set_regional_correction, solve_temporary
 from reesim._core.certificate cimport Verdict, certificate_scratch, certify
 from reesim._core.temporary cimport (
     AtOnce, Work, bind_work, fill_row, learned_size, open_period, set_regime, unknowns, work_size
@@ -19,7 +19,8 @@ from reesim._core.trade cimport trade_prices, trade_shares
 from reesim._core.vector cimport vexp, vlog
 
 from reesim._core.certificate import EQUATIONS
-from reesim._core.layout import no_policy
+from reesim._core.layout import ROW, Layout, no_policy
+from reesim._core.reference import over_baseline
 
 
 cdef void follow_trade(const Economy* e, f64 trade, const Row* now, Row* after, Work* w) noexcept nogil:
@@ -142,6 +143,8 @@ cdef class Stepper:
         self.guess, self.before, self.oldest = np.zeros(n), np.zeros(n), np.zeros(n)
         self.calm, self.regime = np.full(1, -1.0), no_policy(parameters)
         self.work = bind_work(&self.memory[0], &self.learned[0], N, S, n)
+        if self.work.end > &self.memory[0] + self.memory.shape[0]:
+            raise MemoryError("the workspace is smaller than what it holds: mend work_size")
         self.policy = bind_policy(&self.regime[0], N, S)
         self.passes, self.fault, self.corrected = 0, (), False
         self._open_at_baseline(np.asarray(self.next_block))
@@ -160,7 +163,8 @@ cdef class Stepper:
         cdef f64[::1] baseline = np.zeros(row_size(N, S))
         cdef const f64[::1] none = no_policy(self.parameters)
         cdef f64[::1] x = np.empty(self.guess.shape[0])
-        cdef f64[:, ::1] dense = np.empty((2 * N, 2 * N))
+        cdef Py_ssize_t size = regional_directions(N, self.at_once)
+        cdef f64[:, ::1] dense = np.empty((size, size))
         cdef f64[:, ::1] regional
         cdef Policy p = bind_policy(&none[0], N, S)
         cdef Row state = bind_row(&baseline[0], N, S)
@@ -170,8 +174,8 @@ cdef class Stepper:
             open_period(&self.economy, &p, self.at_once, &state, &self.work)
             set_regional_correction(&self.economy, &p, self.at_once, &self.work, &x[0], &dense[0, 0])
             set_regime(&self.economy, &self.policy, &self.work)
-        regional = np.ascontiguousarray(np.linalg.inv(np.asarray(dense).T) - np.eye(2 * N))
-        memcpy(self.work.regional, &regional[0, 0], 4 * N * N * sizeof(f64))
+        regional = np.ascontiguousarray(np.linalg.inv(np.asarray(dense).T) - np.eye(size))
+        memcpy(self.work.regional, &regional[0, 0], size * size * sizeof(f64))
         self.corrected = True
 
     cdef void _take_policy(self, const f64* block) noexcept nogil:
@@ -330,10 +334,11 @@ cdef class Stepper:
     def copy(self):
         """Branch: an independent stepper at the same point, bit for bit."""
         cdef Stepper twin = Stepper(self.parameters, self.speeds)
-        cdef Py_ssize_t N = self.economy.N
+        cdef Py_ssize_t cells = self.economy.N * self.economy.S, size = regional_directions(self.economy.N, self.at_once)
         if self.corrected:
-            memcpy(twin.work.regional, self.work.regional, 4 * N * N * sizeof(f64))
-            memcpy(twin.work.weight, self.work.weight, N * self.economy.S * sizeof(f64))
+            memcpy(twin.work.regional, self.work.regional, size * size * sizeof(f64))
+            memcpy(twin.work.weight, self.work.weight, cells * sizeof(f64))
+            memcpy(twin.work.price_average, self.work.price_average, cells * sizeof(f64))
             twin.corrected = True
         twin.restore(self.save())
         return twin
@@ -344,6 +349,21 @@ cdef class Stepper:
             np.asarray(self.row_block), np.asarray(self.next_block), np.asarray(self.guess), np.asarray(self.before),
             np.asarray(self.oldest), np.asarray(self.calm), np.asarray(self.regime), np.asarray(self.learned),
         )  # fmt: skip
+
+    def place(self, row):
+        """Open the next period at the states of a row, and look for its equilibrium first where that of the row is."""
+        cdef Py_ssize_t n = self.guess.shape[0]
+        views = Layout(ROW, self.economy.N, self.economy.S).views(np.asarray(row))
+        parts = [over_baseline(views["expenditure"], self.parameters.views()["expenditure0"])]
+        parts += [np.log(views[name]) for name in ("wage", "ree_price")]
+        if self.at_once.price:
+            parts.append(np.log(views["posted_price"]))
+        if self.at_once.entry:
+            parts += [np.log(views[name]) for name in ("A_R", "A_L")]
+        np.asarray(self.next_block)[...] = row
+        np.asarray(self.guess)[...] = np.concatenate([part.ravel() for part in parts])
+        self.before[:], self.oldest[:] = self.guess, self.guess
+        self.calm[0] = 0.0
 
     def save(self):
         """Everything that moves, as plain arrays; what follows from it is the same bit for bit."""

@@ -64,9 +64,11 @@ cdef struct Work:               # scratch memory of one solver; nothing outlives
     f64* down
     f64* x_new
     f64* move
-    f64* regional               # (2N, 2N), the regional correction less one
+    f64* regional               # (2N, 2N) or (3N, 3N), the regional correction less one
     f64* region                 # two of 2N numbers
+    f64* end                    # of the memory in use
     f64* weight                 # spending on a composite over its region's
+    f64* price_average          # sales of a sector over its region's
 
 cdef Py_ssize_t unknowns(Py_ssize_t N, Py_ssize_t S, AtOnce at_once) noexcept nogil
 cdef Py_ssize_t work_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil

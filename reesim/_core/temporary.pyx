@@ -18,7 +18,7 @@ from reesim._core.vector cimport vexp, vexpm1, vlog, vlog1p
 
 cdef enum:
     INNER_PASSES = 3            # rounds of the expenditure circuit in one pass; odd, so that no two rounds undo each other
-    CELLS = 28                  # arrays by cell in the workspace
+    CELLS = 29                  # arrays by cell in the workspace
 
 
 cdef Py_ssize_t unknowns(Py_ssize_t N, Py_ssize_t S, AtOnce at_once) noexcept nogil:
@@ -31,7 +31,7 @@ cdef Py_ssize_t learned_size(Py_ssize_t n) noexcept nogil:
 
 cdef Py_ssize_t work_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
     """Memory of `bind_work`, enough for any number of unknowns."""
-    return costs_size(N, S) + 3 * N * N * S + CELLS * N * S + 2 * S + 14 * N + 4 * N * N + 2 * (4 * N * S + 2 * N)
+    return costs_size(N, S) + 3 * N * N * S + CELLS * N * S + 2 * S + 14 * N + 9 * N * N + 2 * (4 * N * S + 2 * N)
 
 
 cdef inline f64* take(f64** at, Py_ssize_t n) noexcept nogil:
@@ -56,8 +56,9 @@ cdef Work bind_work(f64* block, f64* learned, Py_ssize_t N, Py_ssize_t S, Py_ssi
     w.value, w.income, w.embargo, w.new_price = take(&at, N), take(&at, N), take(&at, N), take(&at, N)
     w.term = take(&at, 4 * cells)
     w.to_ree, w.to_labour, w.to_owners, w.weight = take(&at, cells), take(&at, cells), take(&at, cells), take(&at, cells)
-    w.regional, w.region = take(&at, 4 * N * N), take(&at, 4 * N)
+    w.price_average, w.regional, w.region = take(&at, cells), take(&at, 9 * N * N), take(&at, 3 * N)
     w.x_new, w.move = take(&at, n), take(&at, n)
+    w.end = at
     w.trade_share = w.sales_weight = w.border_weight = w.price_weight = w.price_gain = NULL
     w.learned = w.held = learned
     w.up = w.down = NULL

@@ -4,11 +4,14 @@ Trade costs enter as kappa^(1 - sigma) times the baseline share: that factor cha
 many exponentials as there are prices, not trade flows.
 """
 
+from libc.math cimport log
 from libc.string cimport memcpy, memset
 
 from reesim._core.blocks cimport f64
 from reesim._core.sums cimport importer_sums
 from reesim._core.vector cimport vexp, vexpm1, vlog, vlog1p
+
+cdef f64 FAR = -0.5  # of a power mean's power from one, below which it is not written around one
 
 
 cdef Py_ssize_t costs_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
@@ -102,7 +105,8 @@ cdef void trade_prices(
 
     ``power`` is 1 - sigma by sector. With N S numbers each: ``pull``, p^(1 - sigma); ``whole``, P^(sigma - 1); ``log_P``.
     """
-    cdef Py_ssize_t r, s
+    cdef Py_ssize_t j, r, s
+    cdef f64 total
     ces_terms(N, S, power, log_p, pull)
     importer_sums(N, S, c.weight, pull, whole)
     for r in range(N * S):
@@ -111,8 +115,19 @@ cdef void trade_prices(
     for r in range(N):
         for s in range(S):
             pull[r * S + s] = power[s] * log_p[r * S + s]  # zero where shares stay
-            whole[r * S + s] = 1.0 if power[s] == 0.0 else 1.0 / (1.0 + whole[r * S + s])
     vexp(N * S, pull, pull)
+    for r in range(N):
+        for s in range(S):
+            if power[s] == 0.0:
+                whole[r * S + s] = 1.0
+            elif whole[r * S + s] > FAR:
+                whole[r * S + s] = 1.0 / (1.0 + whole[r * S + s])
+            else:  # far above the baseline little is left of one: then the sum itself has more digits than its distance
+                total = 0.0
+                for j in range(N):
+                    total += c.weight[(j * N + r) * S + s] * pull[j * S + s]
+                log_P[r * S + s] = log(total) / power[s]
+                whole[r * S + s] = 1.0 / total
 
 
 cdef void trade_shares(Py_ssize_t N, Py_ssize_t S, const Costs* c, const f64* pull, const f64* whole, f64* share) noexcept nogil:

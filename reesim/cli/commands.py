@@ -105,7 +105,7 @@ Choice = Annotated[Technology | None, typer.Option("--technology", help="Switch 
 def root(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
-    """Simulate how the world economy adjusts when a country restricts rare earths."""
+    """Simulate how the world economy adjusts to trade policy, restrictions of rare earths above all."""
     if version:
         from reesim import __version__
 
@@ -314,7 +314,7 @@ def show_moments(
     sets: Sets = None,
     as_json: Json = False,
 ) -> None:
-    """Tabulate calibration moments: each matched, not matched, or not available.
+    """Tabulate calibration moments: each matched, not matched, or not available; of rare earths only where there are any.
 
     JSON: schema, scenario, choices, moments (records).
     """
@@ -338,9 +338,11 @@ def show_moments(
 
 def _load(name: str, sets: Sequence[str] | None, technology: Technology | None) -> Scenario:
     """Load a scenario; one whose technology the option switches gets a name of its own."""
+    from reesim.cli.solve import technologies_of
     from reesim.scenario import Scenario
 
     scenario = Scenario.load(name, set=sets or ())
+    technologies_of(scenario, technology.value if technology else None)  # refuses what its baseline does not have
     if technology is None or technology.value == scenario.technology:
         return scenario
     return scenario.replace({"technology": technology.value, "name": f"{scenario.name}_{technology.value}"})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reesim import report
 from reesim.cli import documents, output
+from reesim.results.plan import FEW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,10 @@ def show(comparison: Comparison, figures: Sequence[File], skipped: str) -> None:
     if comparison.first_divergence() is not None:
         title = "\nLargest gap of each variable and region, B less A:"
         summary = comparison.summary()
-        output.say_table(_peaks(summary), title, index=False)
+        shown, equal = _leading(summary) if len(comparison.regions) > FEW else (summary, [])
+        output.say_table(_peaks(shown), title, index=False)
+        if len(shown) < len(summary):
+            output.say(f"… and regions of smaller gaps; equal in both: {', '.join(equal) or 'nothing'}. --json has all")
         output.say(_units(summary))
     behind = documents.provenance_table(comparison.provenance)
     if len(behind):
@@ -145,6 +149,15 @@ def _peaks(summary: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return shown if any(shown["in"]) else shown.drop(columns=["in"])
+
+
+def _leading(summary: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Of each variable the regions of the largest gaps, in their order; and the variables that do not differ at all."""
+    size = _readable(summary)["peak_difference"].abs().fillna(0.0)
+    variable = summary["variable"]
+    rank = size.groupby(variable).rank(method="first", ascending=False)
+    moved = size.groupby(variable).transform("max") > 0.0
+    return summary[(rank <= FEW) & moved], list(dict.fromkeys(variable[~moved]))
 
 
 def _readable(summary: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from reesim.results import frames
+from reesim.results.plan import FEW
 from reesim.variables import variable
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from reesim.results.compare import Comparison
     from reesim.results.path import Path
+
+_FURTHEST = 3
+"""Regions of a moment of many that are shown."""
 
 HEADLINES = ("welfare", "real_gdp", "wage", "ree_price", "ree_use", "A_R", "A_L", "exports")
 """Variables that ``reesim compare`` tabulates unless others are named."""
@@ -33,6 +37,7 @@ def provenance_document(path: Path) -> dict[str, Any]:
         "choices": record.choices,
         "rules": record.rules,
         "stability": record.stability,
+        "inputs": record.inputs,
         "substeps": record.substeps,
         "calibration_hash": record.calibration_hash,
         "versions": record.versions,
@@ -108,10 +113,32 @@ def provenance_table(differences: Mapping[str, tuple[object, object]]) -> pd.Dat
 
 
 def moments_table(moments: pd.DataFrame) -> pd.DataFrame:
-    """Calibration moments without their sources and notes, and without labels that no moment has."""
-    shown = moments.drop(columns=["source", "note"])
+    """Calibration moments without their sources and notes, and without labels that no moment has.
+
+    Of a moment of many regions those that are furthest off are shown, and how many more there are.
+    """
+    shown = _shortened(moments.drop(columns=["source", "note"]))
     empty = [name for name in ("partner", "sector") if (shown[name] == "").all()]
     return shown.drop(columns=empty)
+
+
+def _shortened(moments: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    parts = []
+    for _, rows in moments.groupby("moment", sort=False):
+        if len(rows) > FEW:
+            off = (rows["deviation"] / rows["target"].abs()).abs().fillna(-1.0)
+            first = rows.loc[off.sort_values(ascending=False, kind="stable").index[:_FURTHEST]].sort_index()
+            left = rows.drop(index=first.index)
+            agree = int((left["status"] == "matched").sum())
+            last = dict.fromkeys(rows.columns, "") | {"moment": first["moment"].iloc[0], "region": f"{len(left)} more"}
+            blank = {name: float("nan") for name in ("target", "model", "deviation")}
+            status = "matched" if agree == len(left) else f"{agree} matched"
+            parts += [first, pd.DataFrame([last | blank | {"unit": first["unit"].iloc[0], "status": status}])]
+        else:
+            parts.append(rows)
+    return pd.concat(parts, ignore_index=True)
 
 
 def moments_notes(moments: pd.DataFrame) -> list[str]:

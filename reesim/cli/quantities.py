@@ -26,6 +26,7 @@ PER_CENT = "% of baseline"
 HAT = "baseline = 1"
 SHARE = "% of baseline income"
 VOLUME = "volume of trade"
+CHANGE = ", change"
 
 _REVENUES = (
     ("tariff revenue", "tariff_revenue"),
@@ -176,7 +177,7 @@ def _quantities(one: Solved, sectors: Sequence[str], named: bool) -> Iterator[Na
         yield "use of rare earths", PER_CENT, equilibrium.change("ree_use")
     for quantity, name in _REVENUES:
         yield quantity, MONEY, equilibrium.array(name)
-        yield f"{quantity}, change", MONEY, equilibrium.array(name) - equilibrium.baseline[name]
+        yield f"{quantity}{CHANGE}", MONEY, equilibrium.array(name) - equilibrium.baseline[name]
     for quantity, name in _RENTS if rare else ():
         yield quantity, MONEY, equilibrium.array(name)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from reesim.cli.quantities import HAT, MONEY, PER_CENT, SHARE, VOLUME, Line, Sheet, Solved
+from reesim.cli.quantities import CHANGE, HAT, MONEY, PER_CENT, SHARE, VOLUME, Line, Sheet, Solved
 from reesim.results.plan import FEW, leading
 from reesim.results.words import without_noise
 
@@ -103,8 +103,16 @@ def _worth_reading(lines: Sequence[Line]) -> list[Line]:
         replace(line, values=without_noise(line.values)) if line.unit in (PER_CENT, SHARE) else line for line in lines
     ]
     moved = {line.quantity for line in quiet if (np.nan_to_num(line.values) != 0.0).any()}
+    level = {(line.quantity, line.technology): line.values for line in quiet}
+    # A change from nothing says what the level says.
+    said = {
+        line.quantity
+        for line in quiet
+        if np.array_equal(line.values, level.get((line.quantity.removesuffix(CHANGE), line.technology), np.nan))
+        and line.quantity.endswith(CHANGE)
+    }
     always = {line.quantity for line in quiet if line.unit not in (MONEY, SHARE)} - {VOLUME}
-    return [line for line in quiet if line.quantity in moved | always | {"Welfare"}]
+    return [line for line in quiet if line.quantity in (moved - said) | always | {"Welfare"}]
 
 
 def _down(lines: Sequence[Line], place: Shown, positions: Sequence[int], kind: str) -> Grid:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from reesim.simulation import Simulation
 
 
+_IMPACT = 2
+"""Rows of a path whose policy has had no time to move prices, trade or technology: the baseline and one period."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """Files of a run, and its gaps to what was observed.
@@ -127,6 +131,9 @@ def _gaps(path: Path) -> tuple[pd.DataFrame | None, str]:
     """Give the whole table of gaps, or the reason why there is none."""
     from reesim import observed
 
+    reason = observed.out_of_reach(path.provenance, path.regions)
+    if reason:
+        return None, reason
     try:
         table = observed.gaps(path)
     except (InputError, LabelError) as error:
@@ -159,7 +166,11 @@ def show(path: Path, written: Written) -> None:
         output.say(f"rows kept in the file: {kept}; what follows is of every row")
     output.say(report.summary_text(path))
     output.say(f"\n{report.gap_text(path)}")
-    output.say_table(written.speeds, "\nWhat hangs on the speeds of adjustment, each half-life halved and doubled:")
+    if len(path) > _IMPACT:
+        output.say_table(written.speeds, "\nWhat hangs on the speeds of adjustment, each half-life halved and doubled:")
+    else:
+        name = path.provenance.name
+        output.say(f"\nA single period of policy is its impact; what it tends to: reesim solve {name}")
     output.say(f"\n{report.choices_text(path)}")
     output.say(f"\n{report.stability_text(path)}")
     output.say(certificate_line(path).capitalize())

@@ -177,7 +177,9 @@ def alerts_of(equilibria: Sequence[Equilibrium]) -> tuple[str, ...]:
     for equilibrium in equilibria:
         for alert in equilibrium.alerts:
             about.setdefault(alert, []).append(equilibrium.technology)
-    return tuple(f"{' and '.join(names)} technology: {alert}" for alert, names in about.items())
+    return tuple(
+        alert if names == ["none"] else f"{' and '.join(names)} technology: {alert}" for alert, names in about.items()
+    )
 
 
 def worth_grid(equilibria: Sequence[Equilibrium]) -> tuple[list[str], list[list[str]]]:

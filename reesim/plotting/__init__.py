@@ -17,6 +17,7 @@ from reesim.plotting.heat import sectors
 from reesim.plotting.run import prices, technology, welfare
 from reesim.plotting.style import Skipped
 from reesim.plotting.versus import comparison, gap_chart
+from reesim.results.plan import plan_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,9 @@ def _makers(path: Path, twin: Path | None, supplier: str) -> dict[str, Callable[
         return gap_chart(table(), alerts=beside_gdp(path.warnings), source=path_source(path))
 
     def with_prices() -> Figure:
+        plan = plan_of(path.provenance.effective_scenario)
+        if path.provenance.rare_earths and plan is not None and plan.on_goods_alone:
+            raise Skipped("no policy of this scenario is on rare earths")
         try:
             return prices(path, supplier=supplier, points=table())
         except Skipped:

@@ -11,7 +11,7 @@ from reesim.labels import Labels
 from reesim.plotting import style
 from reesim.plotting.style import Array, Skipped
 from reesim.results.path import Path
-from reesim.results.plan import FEW
+from reesim.results.plan import leading
 from reesim.results.provenance import has_rare_earths
 
 if TYPE_CHECKING:
@@ -61,7 +61,11 @@ def sectors(result: Path | Equilibrium, date: str | datetime.date | None = None)
         raise Skipped("neither exports nor revenue nor A_R and A_L were kept: name them under output.variables")
     if max(np.nanmax(np.abs(change)) for change in maps.values()) < 1e-9:
         raise Skipped(f"no sector moves in {when}")
-    return _drawn(maps, result.regions, result.sectors, when, alerts, source)
+    if isinstance(result, Path):
+        seen = style.shown(result, _moved(maps, result.values.get("welfare")))[0]
+    else:
+        seen = leading(result.regions, np.abs(result.array("welfare")))
+    return _drawn(maps, sorted(seen), result.regions, result.sectors, when, alerts, source)
 
 
 def _versions() -> dict[str, str]:
@@ -139,16 +143,22 @@ def _of_equilibrium(result: Equilibrium) -> dict[str, Array]:
 
 
 def _drawn(
-    maps: Mapping[str, Array], regions: Labels, labels: Labels, when: str, alerts: tuple[str, ...], source: str
+    maps: Mapping[str, Array],
+    seen: list[int],
+    regions: Labels,
+    labels: Labels,
+    when: str,
+    alerts: tuple[str, ...],
+    source: str,
 ) -> Figure:
-    seen, kept = _largest(maps, (0, 1)), _largest(maps, (1, 0), most=_ROWS)
+    kept = _sectors_that_move([change[seen] for change in maps.values()])
     left = [
         f"{len(whole) - len(part)} {whole.kind}s that move less" for whole, part in ((regions, seen), (labels, kept))
     ]
     left = [text for text in left if not text.startswith("0 ")]
     maps = {heading: change[np.ix_(seen, kept)] for heading, change in maps.items()}
     regions, labels = _part(regions, seen), _part(labels, kept)
-    rows, width = len(labels), max(1.6, 0.62 * len(regions)) * len(maps) + 2.1
+    rows, width = len(labels), max(2.9, 0.62 * len(regions)) * len(maps) + 2.1
     # Names of other tables may be long: half of the figure is theirs at most.
     names = max(2.05, min(0.075 * max(map(len, labels.names)), 0.5 * width))
     width += names - 2.05
@@ -168,10 +178,17 @@ def _drawn(
     return figure
 
 
-def _largest(maps: Mapping[str, Array], axes: tuple[int, int], most: int = FEW) -> list[int]:
-    """Positions along the first of two axes that move most in any map, in their order."""
-    size = np.max([np.nan_to_num(np.abs(change)).max(axis=axes[1]) for change in maps.values()], axis=0)
-    return sorted(np.argsort(-size, kind="stable")[:most].tolist())
+def _moved(maps: Mapping[str, Array], welfare: Array | None) -> Array:
+    """How far each region moves: its welfare, where that was kept; else its sectors."""
+    if welfare is not None:
+        return np.asarray(np.abs(welfare).max(axis=0))
+    return np.max([np.nan_to_num(np.abs(change)).max(axis=1) for change in maps.values()], axis=0)
+
+
+def _sectors_that_move(maps: list[Array]) -> list[int]:
+    """Positions of the sectors that move most in any map, in their order."""
+    size = np.max([np.nan_to_num(np.abs(change)).max(axis=0) for change in maps], axis=0)
+    return sorted(np.argsort(-size, kind="stable")[:_ROWS].tolist())
 
 
 def _part(labels: Labels, positions: list[int]) -> Labels:

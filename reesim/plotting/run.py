@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MODEL = {"color": "#1b5fa8", "linewidth": 2.4, "zorder": 4}
 _TIMES = "times the baseline (log scale)"
 _FAR = 1.5  # times the mean: from here on the mean of users says little of one of them
+_BESIDE = 3  # entries of a legend that fit into axes beside each other
 _NOISE = 1e-9  # per cent: what moves less is the solver's noise
 
 
@@ -44,10 +45,12 @@ def prices(path: Path, *, supplier: str = "", points: pd.DataFrame | None = None
     home = style.supplier_of(path, supplier)
     points = _observed(path) if points is None else points
     title = _price_title(path, home, points)
+    handles = windows.shade_handles(path)
+    below = {} if len(handles) <= _BESIDE else {"below": style.foot_room(len(handles))}
     extra = f"observed: {_observed_sources(points)}" if len(points) else ""
     figure, (top, middle, bottom) = style.canvas(
         title, style.path_source(path, extra), style.beside_gdp(path.warnings), rows=3, size=(9.0, 8.4), sharex=True,
-        gridspec_kw={"height_ratios": [1.5, 1.0, 1.0], "hspace": 0.26},
+        gridspec_kw={"height_ratios": [1.5, 1.0, 1.0], "hspace": 0.26, **below},
     )  # fmt: skip
     edges = windows.path_edges(path)
     windows.shade((top, middle, bottom), path)
@@ -58,7 +61,7 @@ def prices(path: Path, *, supplier: str = "", points: pd.DataFrame | None = None
         for name in names:
             _marks(axis, points[points["variable"] == name], name)
     for axis in (top, middle):
-        _log_scale(axis)
+        style.log_scale(axis)
     style.label(top, f"Prices of rare earths outside and inside {style.prose(path.regions, home)}", _TIMES)
     style.label(middle, "Wedge between the two, that of foreign users", _TIMES)
     style.label(bottom, "Exports of rare earths", "tonnes a year")
@@ -67,8 +70,9 @@ def prices(path: Path, *, supplier: str = "", points: pd.DataFrame | None = None
     style.time_axis(bottom, edges)
     style.legend(top, loc="upper right", ncols=2)
     style.legend(bottom, loc="lower right", ncols=2)
-    handles = windows.shade_handles(path)
-    if handles:
+    if below:
+        style.foot_legend(figure, handles)
+    elif handles:
         style.legend(middle, handles=handles, loc="upper right", ncols=len(handles))
     return figure
 
@@ -209,19 +213,6 @@ def _element_labels(axis: Axes, points: pd.DataFrame) -> None:
             axis.annotate(", ".join(near), place, (9, 0), **words)
 
 
-def _log_scale(axis: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    axis.set_yscale("log")
-    low, high = axis.get_ylim()
-    # One unit either way at least: a path that hardly moves should look like one.
-    axis.set_ylim(min(low, 0.8), max(high, 1.25))
-    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.yaxis.set_minor_locator(NullLocator())
-    axis.axhline(1.0, color=style.FAINT, linewidth=0.8, zorder=1)
-
-
 def technology(path: Path, *, most: int = 4, supplier: str = "") -> Figure:
     """Direction of technology, A_R/A_L, by region in the sectors in which it moves furthest abroad either way, (8).
 
@@ -245,13 +236,14 @@ def technology(path: Path, *, most: int = 4, supplier: str = "") -> Figure:
     change = 100 * (path.array("A_R") / path.array("A_L") - 1)
     chosen = _sectors_that_move(change, home, most)
     seen, labels = style.shown(path, np.abs(change[:, :, chosen]).max(axis=(0, 2)))
+    handles = [*style.region_handles(labels, labels), *windows.shade_handles(path)]
     coincide = "coinciding lines lie on each other, the widest lowest"
     rows = -(-len(chosen) // 2)
     figure, axes = style.canvas(
         _technology_title(path, change, home),
-        style.path_source(path, _both(coincide, style.left_out(path.regions, seen))),
+        style.path_source(path, style.together(coincide, style.left_out(path.regions, seen))),
         style.beside_gdp(path.warnings), rows=rows, columns=2, size=(9.0, 1.0 + 2.6 * rows), sharex=True,
-        gridspec_kw={"below": 0.95},
+        gridspec_kw={"below": style.foot_room(len(handles))},
     )  # fmt: skip
     for axis in axes[len(chosen) :]:
         axis.remove()
@@ -264,7 +256,7 @@ def technology(path: Path, *, most: int = 4, supplier: str = "") -> Figure:
         axis.axhline(0.0, color=style.FAINT, linewidth=0.8)
         style.label(axis, path.sectors.names[sector], "A_R/A_L, % from baseline" if place % 2 == 0 else "")
         style.time_axis(axis, edges, named=place >= len(chosen) - 2)
-    style.foot_legend(figure, [*style.region_handles(labels, labels), *windows.shade_handles(path)])
+    style.foot_legend(figure, handles)
     return figure
 
 
@@ -322,12 +314,17 @@ def welfare(path: Path, *, twin: Path | None = None) -> Figure:
         style.need(path, "welfare")
     style.need(path, *shown)
     alerts = tuple(dict.fromkeys((*path.warnings, *(twin.warnings if twin else ()))))
-    doubt = "real GDP is to be read with the warning above" if "real_gdp" in shown and _warns_of_gdp(alerts) else ""
+    doubt = (
+        "real GDP is to be read with the warning above"
+        if "real_gdp" in shown and any(map(style.warns_of_gdp, alerts))
+        else ""
+    )
     seen, labels = style.shown(path, np.abs(_per_cent(path, shown[0])).max(axis=0))
-    extra = _both(_twin_words(path, twin, shown[0]) if twin else "", doubt, style.left_out(path.regions, seen))
+    handles = [*style.region_handles(labels, labels), *windows.shade_handles(path)]
+    extra = style.together(_twin_words(path, twin, shown[0]) if twin else "", doubt, style.left_out(path.regions, seen))
     figure, axes = style.canvas(
         _welfare_title(path, shown[0]), style.path_source(path, extra), alerts, rows=len(shown),
-        size=(9.0, 1.0 + 2.8 * len(shown)), sharex=True, gridspec_kw={"below": 0.95, "left": 0.095},
+        size=(9.0, 1.0 + 2.8 * len(shown)), sharex=True, gridspec_kw={"below": style.foot_room(len(handles)), "left": 0.095},
     )  # fmt: skip
     edges = windows.path_edges(path)
     windows.shade(axes, path)
@@ -346,16 +343,8 @@ def welfare(path: Path, *, twin: Path | None = None) -> Figure:
         _spread(axis, _per_cent(path, name)[:, seen])
         style.label(axis, headings[name], "% of baseline")
     style.time_axis(axes[-1], edges)
-    style.foot_legend(figure, [*style.region_handles(labels, labels), *windows.shade_handles(path)])
+    style.foot_legend(figure, handles)
     return figure
-
-
-def _both(*parts: str) -> str:
-    return "; ".join(part for part in parts if part)
-
-
-def _warns_of_gdp(alerts: tuple[str, ...]) -> bool:
-    return any(style.warns_of_gdp(text) for text in alerts)
 
 
 def _spread(axis: Axes, values: Array) -> None:

@@ -212,6 +212,20 @@ def edges(times: pd.DatetimeIndex) -> Array:
     return np.append(begun, 2 * begun[-1] - begun[-2])
 
 
+def log_scale(axis: Axes) -> None:
+    """Logarithmic scale with plain numbers, one unit either way at least."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    # One unit either way at least: a path that hardly moves should look like one.
+    axis.set_ylim(min(low, 0.8), max(high, 1.25))
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.axhline(1.0, color=FAINT, linewidth=0.8, zorder=1)
+
+
 def time_axis(axis: Axes, edges: Array, *, named: bool = True) -> None:
     """Years along an axis, from the first edge to the last."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -257,8 +271,23 @@ def foot_legend(figure: Figure, handles: Sequence[Any]) -> None:
     """One legend for all axes, below them and above the source line."""
     figure.legend(
         handles=list(handles), loc="lower center", bbox_to_anchor=(0.5, 0.36 / figure.get_figheight()), fontsize=8,
-        ncols=min(4, len(handles)), frameon=False, columnspacing=1.6, handlelength=2.6,
+        ncols=_columns(len(handles)), frameon=False, columnspacing=1.6, handlelength=2.6,
     )  # fmt: skip
+
+
+def together(*parts: str) -> str:
+    """Parts of a sentence that are there, put together."""
+    return "; ".join(part for part in parts if part)
+
+
+def foot_room(entries: int) -> float:
+    """Inches that `foot_legend` needs below the axes."""
+    return max(0.95, 0.62 + 0.18 * -(-entries // _columns(entries)))
+
+
+def _columns(entries: int) -> int:
+    """Columns of a legend at the foot: many entries are of policies, whose names are longer than those of regions."""
+    return min(4, entries) if entries <= 8 else 3
 
 
 def source_line(choices: Mapping[str, str], versions: Mapping[str, str], extra: str = "") -> str:

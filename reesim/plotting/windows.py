@@ -1,4 +1,4 @@
-"""When policies are in force: shaded behind lines, from the numbers of a path and from the plan that its scenario's text holds."""
+"""When policies are in force: shaded behind lines, from a path's numbers and from the plan that its scenario's text holds."""
 
 from __future__ import annotations
 
@@ -132,5 +132,5 @@ def shade_handles(path: Path) -> list[Any]:
     from matplotlib.patches import Patch
 
     shades = [Patch(facecolor=_SHADES[name.split()[0]][0], label=name) for name in policy_windows(path)]
-    thin = [Patch(facecolor=_STRIPS[kind][1], label=f"{_STRIPS[kind][0]} (strip)") for kind in strips(path)]
+    thin = [Patch(facecolor=_STRIPS[kind][1], label=_STRIPS[kind][0]) for kind in strips(path)]
     return [*shades, *thin]

@@ -36,6 +36,7 @@ setup(
             Extension(
                 f"reesim._core.{name}",
                 [f"reesim/_core/{name}.pyx"],
+                depends=["reesim/_core/sums.h"],
                 include_dirs=[numpy.get_include()],
                 define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
                 extra_compile_args=COMPILE,

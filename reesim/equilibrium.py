@@ -6,15 +6,16 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date as Date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from reesim import calibration as calibrating
+from reesim import decomposition
 from reesim._core import newton
 from reesim._core.certificate import residual as certify
-from reesim._core.layout import ROW, Layout, no_policy
+from reesim._core.layout import ROW, Layout, Parameters, no_policy
 from reesim._core.reference_engine import NotSolved
 from reesim._core.static import StaticSolver
 from reesim.economy import Economy
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from reesim.calibration import Calibration
     from reesim.data.composite import TradeTable
     from reesim.data.tables import WorldTable
+    from reesim.decomposition import TradeDecomposition, WelfareDecomposition
     from reesim.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
@@ -68,6 +70,9 @@ class Equilibrium:
     certificate : Certificate
     stability : Stability or None
         None where there is no entry.
+    parameters : layout.Parameters
+    row, policy : ndarray
+        The solution and its policy as the core has them.
     choices : mapping of str to str
         Choices repeated with every result.
     alerts : tuple of str
@@ -83,6 +88,9 @@ class Equilibrium:
     baseline: Mapping[str, Array]
     certificate: Certificate
     stability: Stability | None
+    parameters: Parameters
+    row: Array
+    policy: Array
     choices: Mapping[str, str] = field(default_factory=dict)
     alerts: tuple[str, ...] = ()
 
@@ -117,6 +125,16 @@ class Equilibrium:
         from reesim.results import frames
 
         return frames.series(name, self.array(name), self.regions, self.sectors)
+
+    def trade_decomposition(self, weights: Literal["baseline", "midpoint"] = "baseline") -> TradeDecomposition:
+        """Terms and volume of trade behind the change of welfare, as `reesim.trade_decomposition` has them."""
+        return decomposition.trade_decomposition(
+            self.parameters, self.regions, self.sectors, self.row, self.policy, weights
+        )
+
+    def welfare_decomposition(self) -> WelfareDecomposition:
+        """Channels behind the change of welfare, with the remainder, as `reesim.welfare_decomposition` has them."""
+        return decomposition.welfare_decomposition(self.parameters, self.regions, self.row, self.policy)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Tidy table: variable, region, partner, sector, value, unit."""
@@ -214,12 +232,21 @@ def resolved(
     Parameters
     ----------
     deficits : bool
-        Whether regions keep their trade deficits, constant values.
+        Whether regions keep their trade deficits, by the closure of the calibration.
     clip : bool
         Whether final demand below zero counts as zero, the shares of the rest adding to one.
     endogenous : bool
-        Technology.
+        Technology. Fixed technology is for an economy without research: excess profits would stay in the new baseline.
+
+    Raises
+    ------
+    CalibrationError
+        If some regions only sell to others, or only buy, and deficits are to go.
+    ConvergenceError
+        If no such baseline is found.
     """
+    if not deficits:
+        _require_trade_both_ways(calibration)
     economy = Economy(calibration, deficits=deficits, clip=clip)
     what = " and ".join(
         part for part, said in (("without deficits", not deficits), ("with final demand clipped", clip)) if said
@@ -240,6 +267,21 @@ def resolved(
     if off > TOLERANCE:
         raise CalibrationError(f"deficits of {off:.1e} of income are left after removing them")
     return changed
+
+
+def _require_trade_both_ways(calibration: Calibration) -> None:
+    """Without deficits what a group of regions sells to the others pays for what it buys from them: both or neither."""
+    from scipy.sparse.csgraph import connected_components
+
+    flows = calibration.trade_jis.sum(axis=2) > 0.0
+    (groups, group), (circles, circle) = (connected_components(flows, connection=kind) for kind in ("weak", "strong"))
+    if groups != circles:  # somebody is in a smaller circle of mutual trade than in the group of those who trade at all
+        smaller = np.bincount(circle)[circle] < np.bincount(group)[group]
+        alone = [calibration.regions.codes[i] for i in np.flatnonzero(smaller)]
+        raise CalibrationError(
+            f"deficits cannot be removed: {', '.join(alone[:8])} buy from others without selling to them, or the reverse. "
+            "Aggregate them with a neighbour, or keep deficits"
+        )
 
 
 def solve(
@@ -291,6 +333,7 @@ def solve(
     return Equilibrium(
         scenario=scenario.name, date=label, technology=technology, regions=economy.regions, sectors=economy.sectors,
         values=dict(_single(after)), baseline=dict(_single(before)), certificate=certificate, stability=stability,
+        parameters=economy.parameters, row=row, policy=policy,
         choices=dict(economy.calibration.choices), alerts=(*alerts, *doubt),
     )  # fmt: skip
 

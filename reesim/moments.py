@@ -35,6 +35,9 @@ national accounts measure, and above what the rare-earth accounts move in most o
 YEAR = 2009
 """Of the shipped accounts of employment and rare earths."""
 
+DUST = 1e-5
+"""Million USD: an output below ten dollars stands for none, and shares in it say nothing."""
+
 MILLION = "million USD a year"
 COLUMNS = (
     "moment", "region", "partner", "sector", "target", "model", "deviation", "unit", "status", "source", "note",
@@ -154,7 +157,7 @@ def _accounts(cal: Calibration, table: TradeTable) -> Iterator[_Row]:
 
 
 def _over(part: Array, total: Array) -> Array:
-    """Part of a total; zero where nothing is made."""
+    """Part of a total; zero where there is none."""
     share: Array = np.divide(part, total, out=np.zeros_like(part), where=total > 0.0)
     return share
 
@@ -186,17 +189,19 @@ def _blocks(cal: Calibration, table: TradeTable) -> Iterator[_Row]:
     """Shares that the model takes from the table: (1), (11), (12)."""
     source, unit = f"{table.source}, {table.year}", "share"
     regions, sectors = cal.regions, cal.sectors
+    made = table.output_js > DUST
+    sold, revenue = np.where(made, table.output_js, 0.0), np.where(made, cal.revenue_is, 0.0)
     yield _block(
         "consumption expenditure shares (alpha)", _shares(table.final_is, 1), _shares(cal.final_is, 1),
         (regions, sectors), unit, source, "final demand: consumption, investment and inventories in one (12)",
     )  # fmt: skip
     yield _block(
-        "value-added shares (phi)", _over(table.value_added_is, table.output_js), _over(cal.value_added_is, cal.revenue_is),
+        "value-added shares (phi)", _over(table.value_added_is, sold), _over(cal.value_added_is, revenue),
         (regions, sectors), unit, source, "share of value added in sales (1)",
     )  # fmt: skip
     yield _block(
-        "material shares (phi)", _over(table.materials_iks, table.output_js[:, None, :]),
-        _over(cal.materials_iks, cal.revenue_is[:, None, :]), (regions, sectors, sectors), unit, source,
+        "material shares (phi)", _over(table.materials_iks, sold[:, None, :]),
+        _over(cal.materials_iks, revenue[:, None, :]), (regions, sectors, sectors), unit, source,
         "share of each composite in sales (1)",
     )  # fmt: skip
     yield _block(

@@ -21,6 +21,9 @@ Array = npt.NDArray[np.float64]
 NEAR_EDGE = 0.9
 """Share of delta* above which every output warns."""
 
+NEAR_ZERO = -0.06
+"""Abscissa above which every output warns where delta* was not searched for: that of the embedded table at 0.9 delta*."""
+
 SEARCH_ABOVE = -0.3
 """Abscissa above which delta* is searched for (a tenth of a second): below it no policy brings the spectrum near zero."""
 
@@ -50,7 +53,8 @@ class Stability:
     entry_speed : float
         ln 2 over the half-life of entry, a year.
     delta_star : float
-        Where the baseline loses stability as delta rises; nan where it is far off and was not searched for.
+        Where the baseline loses stability as delta rises; nan where it is far off, or the economy is large, and it was not
+        searched for.
     transition_half_life : float
         Years in which the slowest mode of the whole transition halves, at the scenario's speeds of entry, prices and trade: what
         a path really takes. inf if a step does not contract, nan if it was not found.
@@ -79,6 +83,11 @@ class Stability:
             return (
                 f"delta = {delta:g} is close to delta* = {self.delta_star:.4g}, where equilibria lose stability: "
                 "numbers degrade",
+            )
+        if math.isnan(self.delta_star) and self.spectral_abscissa > NEAR_ZERO:
+            return (
+                f"the spectrum of entry comes close to zero (abscissa {self.spectral_abscissa:+.3g} at a speed of one), "
+                "where equilibria lose stability: numbers degrade",
             )
         if math.isinf(self.transition_half_life):
             return ("an explicit step does not contract around this equilibrium: raise calendar.substeps",)
@@ -154,7 +163,7 @@ def stability_at(
     """
     worst = abscissa(economy, policy, row)
     entry = half_lives[0]
-    near = worst > SEARCH_ABOVE and economy.calibration.theta > 0.0
+    near = worst > SEARCH_ABOVE and economy.calibration.theta > 0.0 and measures_of(economy) <= DENSE
     return Stability(
         stable=worst < 0.0,
         spectral_abscissa=worst,
@@ -163,6 +172,12 @@ def stability_at(
         delta_star=delta_star(economy.calibration) if near else math.nan,
         transition_half_life=transition_half_life(economy, policy, row, half_lives, years),
     )
+
+
+def measures_of(economy: Economy) -> int:
+    """How many measures of varieties there are to move."""
+    par = economy.parameters.views()
+    return int((par["research_R0"] > 0.0).sum() + (par["research_L0"] > 0.0).sum())
 
 
 def delta_star(calibration: Calibration, *, highest: float = 3.0) -> float:

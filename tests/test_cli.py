@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -350,26 +351,33 @@ def test_a_tariff_on_a_table_of_ones_own_is_answered_whole(tmp_path: Path) -> No
         assert words not in text.partition("Choices")[0], words
 
 
-@pytest.mark.parametrize("entry", ["labour", "final_good"])
-def test_channels_are_those_of_the_row_that_was_solved(entry: str) -> None:
-    """What is put together from an equilibrium's variables is what solving once more gives."""
-    from reesim import equilibrium
-    from reesim.cli.decomposed import decomposed, row_of
-    from reesim.decomposition import welfare_decomposition
-    from reesim.lowering import lower
-    from reesim.scenario import Scenario
-    from reesim.scenario.calendar import parse_window
+def test_the_readmes_own_table_gives_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your own table")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```(\w+)\n(.*?)```", section, re.DOTALL)
+    (flows,) = [text for kind, text in blocks if kind == "text"]
+    (scenario,) = [text for kind, text in blocks if kind == "yaml"]
+    (commands,) = [text for kind, text in blocks if kind == "sh"]
+    Path("flows.csv").write_text(flows, encoding="utf-8")
+    Path("my_tariff.yaml").write_text(scenario, encoding="utf-8")
+    for line in commands.splitlines():
+        program, *args = line.split()
+        assert program == "reesim"
+        shown = document(*args)
+    welfare = {row["region"]: row["value"] for row in shown["table"] if row["quantity"] == "welfare"}
+    assert f"Home gains {welfare['Home']:.2f} % and Foreign loses {-welfare['Foreign']:.2f} %" in section
+    home = {row["channel"]: row["value"] for row in shown["channels"] if row["region"] == "Home"}
+    gained, lost = home["Terms of trade in goods"], -home["Tariff revenue on changed volumes"]
+    assert f"terms of trade give Home {gained:.2f}, changed volumes at its tariff take {lost:.2f}" in section
+    assert f"{abs(home['Remainder']):.2f} is left over" in section
 
-    scenario = Scenario.load("deck_tax").replace({"entry_cost": entry})
-    economy = equilibrium.baseline(scenario)
-    found = equilibrium.solve(scenario, "2012", economy=economy)
-    policy = lower(scenario.schedule_at(*parse_window("2012")), economy)[0][0]
-    row, _ = equilibrium.solve_row(economy, policy, endogenous=True)
-    expected = welfare_decomposition(economy.parameters, economy.regions, row, policy)
-    welfare, _ = decomposed(scenario, economy, found)
-    for name, term in expected.terms.items():
-        assert welfare.terms[name] == pytest.approx(term, abs=1e-12), name  # costs and prices agree to the certificate
-    assert row_of(economy, found).shape == row.shape
+
+def test_the_example_of_a_table_in_python_runs() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", str(ROOT / "examples" / "own_table.py")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert "terms_of_trade" in done.stdout
+    assert "remainder" in done.stdout
 
 
 def test_of_many_regions_the_policys_and_the_largest_movers_are_shown(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from reesim._core.stepper import Stepper
 from reesim.calibration import Calibration
 from reesim.economy import Economy
 from reesim.equilibrium import baseline, resolved, solve_row
-from reesim.errors import ConvergenceError
+from reesim.errors import CalibrationError
 from reesim.outcomes import Outcomes
 from reesim.scenario import Scenario
 
@@ -123,7 +123,7 @@ class TestDeficits:
 
 
 def test_a_region_that_sells_nothing_has_no_balanced_trade():
-    """It buys on credit alone; without deficits nothing can be found, and the error says so instead of a number."""
+    """It buys on credit alone; without deficits there is no equilibrium, and the error names who trades one way."""
     flows = np.array([[[90.0], [30.0]], [[0.0], [100.0]]])  # the second region buys 30 and sells nothing
     cal = plain(
         np.random.default_rng(0), 2, 1, mu=1e15, theta=0.0, ree_share_is=np.zeros((2, 1)), sigma_s=np.array([4.0])
@@ -131,7 +131,7 @@ def test_a_region_that_sells_nothing_has_no_balanced_trade():
     none = np.zeros((2, 2, 1))
     cal = cal.replace(trade_jis=flows, materials_iks=np.zeros((2, 1, 1)), final_is=flows.sum(axis=0), tariff_jis=none,
                       export_tax_jis=none)  # fmt: skip
-    with pytest.raises(ConvergenceError, match="without deficits"):
+    with pytest.raises(CalibrationError, match=f"{cal.regions.codes[0]}, {cal.regions.codes[1]} buy"):
         resolved(cal, deficits=False, endogenous=False)
 
 

@@ -1,8 +1,7 @@
 """The regional correction of the static system: two directions a region in which the plain iteration is slow, solved exactly.
 
 How expensive a region is, and how much it spends, settle only at the rate at which it trades with others. Along all its costs
-and all its spending together the derivative of a pass is known in closed form at the baseline: two matrices of N by N for what
-it does to sales, and shares.
+and all its spending together the derivative of a pass is known at the baseline, all but exactly, from flows between regions.
 """
 
 from __future__ import annotations
@@ -42,41 +41,35 @@ class RegionalCorrection:
         """Linearise a pass of the static system at the baseline, research and rare earths apart."""
         par, n = parameters.views(), parameters.regions
         share, spent = par["trade_share0"], par["expenditure0"]
-        net = 1.0 / (par["tariff0"] * par["export_tax0"])
-        flow = share * net * spent[None]
+        flow = share / (par["tariff0"] * par["export_tax0"])
+        flow *= spent
         sales = flow.sum(axis=1)
-        world, added = _weights(sales), par["phi_va"] * sales
-        per_sale = flow / np.where(sales > 0.0, sales, 1.0)[:, None, :]
-        total = spent.sum(axis=1)
-        wage = _by_region(parameters, per_sale, added / added.sum(axis=1)[:, None])
-        bills = _by_region(parameters, per_sale, (sales - added) / total[:, None])
+        world, added, total = _weights(sales), par["phi_va"] * sales, spent.sum(axis=1)
+        per_sale = 1.0 / np.where(sales > 0.0, sales, 1.0)
+        # a region's sources by importer, of all goods together: what a good's own would add is not worth its N^3 S
+        mix = np.einsum("jis,is->ji", share, spent / total[:, None])
+        wage = _sales_by_region(flow, added / added.sum(axis=1)[:, None] * per_sale, par["sigma"], mix)
+        bills = _sales_by_region(flow, (sales - added) / total[:, None] * per_sale, par["sigma"], mix)
         payroll = par["labour0"] / par["labour0"].sum()
-        wage = wage - np.broadcast_to(np.tensordot(payroll, wage, axes=(0, 1))[:, None], wage.shape)  # the numeraire
+        wage = tuple(by - payroll @ by for by in wage)  # the numeraire
         labour = (world * par["phi_va"]).sum(axis=1)[:, None]
-        inputs = np.matmul(world[:, None], par["phi"])[:, 0]
         earned = (added.sum(axis=1) / total)[:, None]
-        taxes = 1.0 - flow.sum(axis=(0, 2)) / total
-        by_price = np.einsum("jis,is->ij", share, inputs)
+        taxes = np.diag(1.0 - flow.sum(axis=(0, 2)) / total)
+        by_price = np.einsum("jis,is->ij", share, (world[:, None] @ par["phi"])[:, 0])
         derivative = np.block(
             [
                 [labour * wage[1] + by_price, labour * wage[0]],
-                [earned * wage[1] + bills[1], earned * wage[0] + bills[0] + np.diag(taxes)],
+                [earned * wage[1] + bills[1], earned * wage[0] + bills[0] + taxes],
             ]
         )
-        identity = np.eye(2 * n)
-        matrix: Array = np.ascontiguousarray(_inverse(identity - derivative) - identity)
-        return cls(world, _weights(spent), matrix)
+        return cls(world, _weights(spent), _inverse_less_one(np.eye(2 * n) - derivative))
 
 
-def _inverse(matrix: Array) -> Array:
-    """Inverse; its pseudo-inverse where a region does not trade, so that nothing says what its money is worth elsewhere."""
-    try:
-        inverse: Array = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        inverse = np.full_like(matrix, np.inf)
-    if np.abs(inverse).max() < CLOSED:
-        return inverse
-    return np.asarray(np.linalg.pinv(matrix, rcond=1.0 / CLOSED), dtype=np.float64)
+def _sales_by_region(flow: Array, weight: Array, sigma: Array, mix: Array) -> tuple[Array, Array]:
+    """Weighted log sales of a region by the spending of every region, and by its cost of goods, (N, N) each."""
+    by_spending: Array = (flow @ weight[:, :, None])[:, :, 0]
+    bent = (flow @ (weight * (1.0 - sigma))[:, :, None])[:, :, 0]
+    return by_spending, np.diag(bent.sum(axis=1)) - bent @ mix.T
 
 
 def _inverse_less_one(matrix: Array) -> Array:
@@ -95,12 +88,3 @@ def _inverse_less_one(matrix: Array) -> Array:
 def _weights(level: Array) -> Array:
     weights: Array = level / level.sum(axis=1)[:, None]
     return weights
-
-
-def _by_region(parameters: Parameters, per_sale: Array, weight: Array) -> Array:
-    """Weighted log sales of a region by the spending of every region and by its cost of goods, (2, N, N)."""
-    n, share = parameters.regions, parameters.views()["trade_share0"].reshape(parameters.regions, -1)
-    pull = weight[:, None, :] * per_sale
-    bent = pull * (1.0 - parameters.views()["sigma"])
-    by_cost = np.diag(bent.sum(axis=(1, 2))) - bent.reshape(n, -1) @ share.T
-    return np.stack([pull.sum(axis=2), by_cost])

@@ -9,7 +9,9 @@ from libc.string cimport memcpy, memset
 
 from reesim._core.blocks cimport Economy, Policy, Row, bind_economy, bind_policy, bind_row, f64, policy_size, row_size
 from reesim._core.market cimport Clearing, add_rare_earth_income, clear_rare_earths
-from reesim._core.sums cimport add_input_demand, add_scaled, dot, exporter_sums, exporter_sums_received, importer_sums, input_costs
+from reesim._core.sums cimport (
+    add_input_demand, add_scaled, dot, exporter_sums, exporter_sums_received, importer_sums, input_costs
+)
 from reesim._core.temporary cimport final_prices
 from reesim._core.trade cimport Costs, bind_costs, costs_size, set_costs, trade_prices, trade_shares
 from reesim._core.vector cimport vexp, vexpm1, vlog, vlog1p
@@ -476,8 +478,8 @@ cdef class StaticSolver:
         cdef Policy p = self._policy(policy, self.x.shape[0])
         cdef Row out = bind_row(&self.row_block[0], self.economy.N, self.economy.S)
         cdef Correction* correction = &self.correction
-        cdef int turn
-        for turn in range(2):
+        cdef int _turn
+        for _turn in range(2):
             np.asarray(self.x)[...] = 0.0 if start is None else start
             with nogil:
                 set_policy(&self.economy, &p, &self.work)

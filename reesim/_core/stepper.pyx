@@ -352,7 +352,6 @@ cdef class Stepper:
 
     def place(self, row):
         """Open the next period at the states of a row, and look for its equilibrium first where that of the row is."""
-        cdef Py_ssize_t n = self.guess.shape[0]
         views = Layout(ROW, self.economy.N, self.economy.S).views(np.asarray(row))
         parts = [over_baseline(views["expenditure"], self.parameters.views()["expenditure0"])]
         parts += [np.log(views[name]) for name in ("wage", "ree_price")]

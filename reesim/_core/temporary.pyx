@@ -86,32 +86,40 @@ cdef void set_regime(const Economy* e, const Policy* p, Work* w) noexcept nogil:
 
 
 cdef void weigh_lagged_prices(const Economy* e, const f64* trade_share, Work* w, f64* weight, f64* gain) noexcept nogil:
-    """Weights of the terms of composite prices at given shares, (20): b (pi / (b kappa))^((sigma - 1) / sigma)."""
-    cdef Py_ssize_t k, i, s, pair, N = e.N, S = e.S
-    cdef Py_ssize_t flows = N * N * S
-    cdef const f64* share0 = e.trade_share0
-    for k in range(flows):
-        weight[k] = trade_share[k] / share0[k] if share0[k] > 0.0 else 1.0
-    vlog(flows, weight, weight)
-    if w.costs.bent:
-        for k in range(flows):
-            weight[k] -= w.costs.log_kappa[k]
-    for k in range(N * S):
-        gain[k] = 0.0
+    """Weights of the terms of composite prices at given shares, (20): b (pi / (b kappa))^((sigma - 1) / sigma).
+
+    One exporter at a time, whose flows stay in the processor's nearest memory.
+    """
+    cdef Py_ssize_t i, j, k, s, N = e.N, S = e.S, row = e.N * e.S
+    cdef const f64* share0
+    cdef const f64* share
+    cdef const f64* log_kappa
+    cdef f64* own
+    cdef bint flat = False
     for s in range(S):
-        if w.power_at_shares[s] == 0.0:
-            for pair in range(N * N):
-                gain[pair % N * S + s] -= share0[pair * S + s] * weight[pair * S + s]
-    for pair in range(N * N):
-        for s in range(S):
-            weight[pair * S + s] *= -w.power_at_shares[s]
-    vexpm1(flows, weight, weight)
-    for pair in range(N * N):
-        i = pair % N
-        for s in range(S):
-            k = pair * S + s
-            gain[i * S + s] += share0[k] * weight[k]
-            weight[k] = share0[k] * (1.0 + weight[k])
+        flat = flat or w.power_at_shares[s] == 0.0
+    for k in range(row):
+        gain[k] = 0.0
+    for j in range(N):
+        share0, share, own = e.trade_share0 + j * row, trade_share + j * row, weight + j * row
+        log_kappa = w.costs.log_kappa + j * row
+        for k in range(row):
+            own[k] = share[k] / share0[k] if share0[k] > 0.0 else 1.0
+        vlog(row, own, own)
+        if w.costs.bent:
+            for k in range(row):
+                own[k] -= log_kappa[k]
+        if flat:
+            for k in range(row):
+                if w.power_at_shares[k % S] == 0.0:
+                    gain[k] -= share0[k] * own[k]
+        for i in range(N):
+            for s in range(S):
+                own[i * S + s] *= -w.power_at_shares[s]
+        vexpm1(row, own, own)
+        for k in range(row):
+            gain[k] += share0[k] * own[k]
+            own[k] = share0[k] * (1.0 + own[k])
 
 
 cdef void open_lagged_trade(const Economy* e, const f64* trade_share, Work* w) noexcept nogil:

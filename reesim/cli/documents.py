@@ -128,8 +128,7 @@ def _shortened(moments: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for _, rows in moments.groupby("moment", sort=False):
         if len(rows) > FEW:
-            off = (rows["deviation"] / rows["target"].abs()).abs().fillna(-1.0)
-            first = rows.loc[off.sort_values(ascending=False, kind="stable").index[:_FURTHEST]].sort_index()
+            first = _furthest(rows)
             left = rows.drop(index=first.index)
             agree = int((left["status"] == "matched").sum())
             last = dict.fromkeys(rows.columns, "") | {"moment": first["moment"].iloc[0], "region": f"{len(left)} more"}
@@ -141,12 +140,22 @@ def _shortened(moments: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _furthest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one moment that are furthest off, in their order."""
+    off = (rows["deviation"] / rows["target"].abs()).abs().fillna(-1.0)
+    return rows.loc[off.sort_values(ascending=False, kind="stable").index[:_FURTHEST]].sort_index()
+
+
 def moments_notes(moments: pd.DataFrame) -> list[str]:
     """Say what is not matched and why, and where the targets are from, a line each."""
     lines = ["", "What is not matched, and why:"]
-    for row in moments[moments["status"] != "matched"].to_dict("records"):
-        name = ", ".join(part for part in (row["moment"], row["region"]) if part)
-        lines.append(f"  {name}: {row['note'] or row['status']}")
+    for moment, rows in moments[moments["status"] != "matched"].groupby("moment", sort=False):
+        shown = _furthest(rows) if len(rows) > FEW else rows
+        for row in shown.to_dict("records"):
+            name = ", ".join(part for part in (row["moment"], row["region"]) if part)
+            lines.append(f"  {name}: {row['note'] or row['status']}")
+        if len(shown) < len(rows):
+            lines.append(f"  {moment}: {len(rows) - len(shown)} more regions, less far off")
     lines += ["", "Sources of the targets:"]
     for source, group in moments[moments["source"] != ""].groupby("source", sort=False):
         lines.append(f"  {', '.join(dict.fromkeys(group['moment']))}: {source}")

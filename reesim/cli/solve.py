@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reesim import report
 from reesim.cli import output
 from reesim.cli.quantities import Sheet, Solved, channels_of, sectors_of, table_of, trade_of
-from reesim.cli.reading import many, side_by_side, sold_by_sector
+from reesim.cli.reading import Grid, many, side_by_side, sold_by_sector
 from reesim.errors import InputError
 from reesim.results.plan import plan_of
 from reesim.results.provenance import has_rare_earths
@@ -70,13 +70,12 @@ def solved(scenario: Scenario, date: str | None, technologies: Sequence[str]) ->
         If the date is not one.
     """
     from reesim import equilibrium
-    from reesim.cli.decomposed import decomposed
 
     economy = equilibrium.baseline(scenario)
     found = [equilibrium.solve(scenario, date, technology, economy=economy) for technology in technologies]
     if date is not None:
         _note_outside(scenario, date)
-    return [Solved(one, *decomposed(scenario, economy, one)) for one in found]
+    return [Solved(one, one.welfare_decomposition(), one.trade_decomposition()) for one in found]
 
 
 def _note_outside(scenario: Scenario, date: str) -> None:
@@ -228,15 +227,13 @@ def show(found: Sequence[Solved], tables: Tables, named: frozenset[str], *, ever
     output.warn(alerts_of(equilibria))
     output.say()
     place = many(first.regions, [one.equilibrium.array("welfare") for one in found], named, everyone=everyone)
-    for grid in side_by_side(tables.quantities, place):
-        output.say_grid(grid.heads, grid.rows)
+    _say_grids(side_by_side(tables.quantities, place))
     output.say("Baseline = 1 where there is no unit; % is change from the baseline, m USD million a year.")
     output.say(
         "Welfare is the change of real income. Terms and volume of trade are its first-order parts at baseline flows."
     )
     output.say("\nWhere the change of welfare comes from (% of baseline income):")
-    for grid in side_by_side(tables.channels, place):
-        output.say_grid(grid.heads, grid.rows)
+    _say_grids(side_by_side(tables.channels, place))
     for title, grid in sold_by_sector(found, place) if tables.sectors is not None else ():
         output.say_grid(grid.heads, grid.rows, f"\n{title}")
     if place.left:
@@ -244,3 +241,8 @@ def show(found: Sequence[Solved], tables: Tables, named: frozenset[str], *, ever
     output.say()
     output.say_grid(*worth_grid(equilibria))
     output.say_choices(first.choices)
+
+
+def _say_grids(grids: Sequence[Grid]) -> None:
+    for number, grid in enumerate(grids):
+        output.say_grid(grid.heads, grid.rows, "\n" if number else "")

@@ -15,7 +15,7 @@ DEBUG = os.environ.get("REESIM_DEBUG", "") not in ("", "0")
 SANITIZE = (
     ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"] if os.environ.get("REESIM_SANITIZE") else []
 )
-EXTENSIONS = ("blocks", "vector", "trade", "market", "temporary", "broyden", "certificate", "stepper", "static")
+EXTENSIONS = ("blocks", "vector", "trade", "market", "temporary", "broyden", "certificate", "stepper", "static_map", "static")
 DIRECTIVES = {
     "language_level": 3,
     "binding": True,
@@ -26,7 +26,7 @@ DIRECTIVES = {
     "cdivision": not DEBUG,
 }
 # Sums may be reordered, once, by the compiler: a build gives the same bits every time. Nothing may assume that numbers are
-# finite, and products are not contracted into sums, so that a result does not hang on the processor.
+# finite, and products are not contracted into sums; what still hangs on the processor is the width of its vectors.
 SUMS = ["-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"]
 COMPILE = ["-O1", "-g", *SANITIZE] if DEBUG else ["-O3", "-ffp-contract=off", "-fno-math-errno", *SUMS]
 

@@ -103,8 +103,10 @@ cdef void blame_cells(Verdict* v, Py_ssize_t n, Py_ssize_t S, const f64* residua
 
 
 cdef inline f64 apart(f64 found, f64 wanted) noexcept nogil:
-    """Relative difference; none between two zeros."""
-    return 0.0 if found == wanted else found / wanted - 1.0
+    """Relative difference; none between two zeros, all there is from a zero to anything else."""
+    if found == wanted:
+        return 0.0
+    return INFINITY if wanted == 0.0 else found / wanted - 1.0
 
 
 cdef inline f64 power_mean(f64 power, f64 total) noexcept nogil:

@@ -15,7 +15,18 @@ DEBUG = os.environ.get("REESIM_DEBUG", "") not in ("", "0")
 SANITIZE = (
     ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"] if os.environ.get("REESIM_SANITIZE") else []
 )
-EXTENSIONS = ("blocks", "vector", "trade", "market", "temporary", "broyden", "certificate", "stepper", "static_map", "static")
+EXTENSIONS = (
+    "blocks",
+    "vector",
+    "trade",
+    "market",
+    "temporary",
+    "broyden",
+    "certificate",
+    "stepper",
+    "static_map",
+    "static",
+)
 DIRECTIVES = {
     "language_level": 3,
     "binding": True,

@@ -4,6 +4,7 @@ The twin of ``open_period`` and ``temporary_map`` in ``reference``; `broyden` fi
 settled by policy or at the opening is prepared there: a pass takes as many exponentials as there are cells, not trade flows.
 """
 
+from libc.math cimport NAN, exp, log, log1p
 from libc.string cimport memcpy
 
 import numpy as np
@@ -13,7 +14,7 @@ from reesim._core.blocks cimport (
 )
 from reesim._core.market cimport Clearing, add_rare_earth_income, clear_rare_earths
 from reesim._core.sums cimport add_input_demand, dot, exporter_sums, importer_sums, input_costs
-from reesim._core.trade cimport bind_costs, ces_logs, ces_terms, costs_size, set_costs, trade_prices, trade_shares
+from reesim._core.trade cimport FAR, bind_costs, ces_logs, ces_terms, costs_size, set_costs, trade_prices, trade_shares
 from reesim._core.vector cimport vexp, vexpm1, vlog, vlog1p
 
 cdef enum:
@@ -214,12 +215,18 @@ cdef void final_prices(const Economy* e, const f64* log_P, f64* log_P_C, f64* fi
         total = 0.0
         for c in range(i * S, (i + 1) * S):
             total += e.alpha[c] * final_share[c]
-        log_P_C[i], total = total, 1.0 / (1.0 + total)
+        if total > FAR:
+            log_P_C[i] = log1p(total) / power
+            for c in range(i * S, (i + 1) * S):
+                final_share[c] = e.alpha[c] * (1.0 + final_share[c]) * (1.0 / (1.0 + total))
+            continue
+        total = 0.0  # far above the baseline, written without one
         for c in range(i * S, (i + 1) * S):
-            final_share[c] = e.alpha[c] * (1.0 + final_share[c]) * total
-    vlog1p(e.N, log_P_C, log_P_C)
-    for i in range(e.N):
-        log_P_C[i] /= power
+            final_share[c] = e.alpha[c] * exp(power * log_P[c])
+            total += final_share[c]
+        log_P_C[i] = log(total) / power if total > 0.0 else NAN
+        for c in range(i * S, (i + 1) * S):
+            final_share[c] = final_share[c] / total if total > 0.0 else NAN
 
 
 cdef void value_added(

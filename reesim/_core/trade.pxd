@@ -15,6 +15,8 @@ cdef struct Costs:              # of one regime, over N regions and S sectors
     f64* net_weight             # jis, weight net
     f64* delivered_weight       # jis
 
+cdef f64 FAR                    # distance of a power mean's power from one below which it is not written around one
+
 cdef Py_ssize_t costs_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil
 cdef Costs bind_costs(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil
 cdef void set_costs(

@@ -4,14 +4,14 @@ Trade costs enter as kappa^(1 - sigma) times the baseline share: that factor cha
 many exponentials as there are prices, not trade flows.
 """
 
-from libc.math cimport log
+from libc.math cimport NAN, log
 from libc.string cimport memcpy, memset
 
 from reesim._core.blocks cimport f64
 from reesim._core.sums cimport importer_sums
 from reesim._core.vector cimport vexp, vexpm1, vlog, vlog1p
 
-cdef f64 FAR = -0.5  # of a power mean's power from one, below which it is not written around one
+FAR = -0.5
 
 
 cdef Py_ssize_t costs_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil:
@@ -126,8 +126,8 @@ cdef void trade_prices(
                 total = 0.0
                 for j in range(N):
                     total += c.weight[(j * N + r) * S + s] * pull[j * S + s]
-                log_P[r * S + s] = log(total) / power[s]
-                whole[r * S + s] = 1.0 / total
+                log_P[r * S + s] = log(total) / power[s] if total > 0.0 else NAN  # an iteration gone astray must see it
+                whole[r * S + s] = 1.0 / total if total > 0.0 else NAN
 
 
 cdef void trade_shares(Py_ssize_t N, Py_ssize_t S, const Costs* c, const f64* pull, const f64* whole, f64* share) noexcept nogil:

@@ -230,7 +230,8 @@ def show(found: Sequence[Solved], tables: Tables, named: frozenset[str], *, ever
     _say_grids(side_by_side(tables.quantities, place))
     output.say("Baseline = 1 where there is no unit; % is change from the baseline, m USD million a year.")
     output.say(
-        "Welfare is the change of real income. Terms and volume of trade are its first-order parts at baseline flows."
+        "Welfare is the change of real income. Terms and volume of trade are first-order effects of trade in goods, "
+        "at baseline flows."
     )
     output.say("\nWhere the change of welfare comes from (% of baseline income):")
     _say_grids(side_by_side(tables.channels, place))

@@ -26,21 +26,18 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 
 import reesim
 from reesim.data import tables, treatments
-from reesim.decomposition import trade_decomposition
-from reesim.equilibrium import solve_row
 from reesim.labels import Labels
-from reesim.lowering import lower
 
 MEMBERS = ("Canada", "Mexico", "USA")
 NEEDED = ("regions", "sectors", "trade_nij", "tau_bln_nij", "tau_cfl_nij", "interm_nkj", "theta_j")
@@ -123,12 +120,8 @@ def write_exercise(data: Mapping[str, np.ndarray], deficits: str, folder: Path) 
 
 def solve(file: Path) -> list[dict[str, object]]:
     """Solve baseline and counterfactual; a row for each region, per cent, NAFTA's members first."""
-    scenario = reesim.Scenario.load(str(file))
-    economy = reesim.baseline(scenario)
-    policy = lower(scenario.schedule_at(date(2005, 1, 1), date(2005, 12, 31)), economy)[0][0]
-    row, _certificate = solve_row(economy, policy, endogenous=False)
-    found = trade_decomposition(economy.parameters, economy.regions, economy.sectors, row, policy)
-    frame = found.to_dataframe().reset_index()
+    found = reesim.solve(str(file), "2005").trade_decomposition()
+    frame = found.to_dataframe().rename(columns={"terms_and_volume": "welfare"}).reset_index()  # the published name
     rows = [dict(zip(frame.columns, line, strict=True)) for line in frame.itertuples(index=False)]
     return sorted(rows, key=lambda line: line["region"] not in MEMBERS)  # stable: the rest as in the data
 
@@ -161,7 +154,12 @@ def main() -> int:
     except reesim.ReesimError as error:
         print(f"nafta.py: {error}", file=sys.stderr)
         return error.exit_code
-    print(json.dumps(rows, indent=1) if asked.json else show(rows, asked.deficits))
+    try:
+        print(json.dumps(rows, indent=1) if asked.json else show(rows, asked.deficits), flush=True)
+    except BrokenPipeError:
+        # Who read the output has seen enough. Python flushes once more at its end, so that has to go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 

@@ -6,15 +6,12 @@ Run it as ``python examples/own_table.py``. The same from the command line stand
 from __future__ import annotations
 
 import tempfile
-from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 import reesim
 from reesim.data import tables
-from reesim.equilibrium import solve_row
-from reesim.lowering import lower
 
 PRODUCERS = pd.MultiIndex.from_product([["Home", "Foreign"], ["Wheat", "Cloth"]])
 FLOWS = pd.DataFrame(
@@ -40,15 +37,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         tables.save(table, Path(name) / "table")
         scenario = reesim.Scenario.from_yaml(SCENARIO, folder=name)
-        economy = reesim.baseline(scenario)
-        print(reesim.solve(scenario, economy=economy))
-        policy = lower(scenario.schedule_at(date(2020, 1, 1), date(2020, 12, 31)), economy)[0][0]
-    row, certificate = solve_row(economy, policy, endogenous=False)
-    print(certificate)
-    channels = reesim.welfare_decomposition(economy.parameters, economy.regions, row, policy).to_dataframe()
+        found = reesim.solve(scenario)
+    print(found)
+    channels = found.welfare_decomposition().to_dataframe()
     print(channels.loc[:, (channels.abs() > 1e-9).any()].T.round(4))
-    trade = reesim.trade_decomposition(economy.parameters, economy.regions, economy.sectors, row, policy)
-    print(trade.to_dataframe().T.round(4))
+    print(found.trade_decomposition().to_dataframe().T.round(4))
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ class TradeDecomposition:
         columns = {
             "terms_of_trade": self.terms_of_trade_i,
             "volume_of_trade": self.volume_of_trade_i,
-            "welfare": self.welfare_i,
+            "terms_and_volume": self.welfare_i,
             "real_wage": self.real_wage_i,
             "real_income": self.real_income_i,
         }

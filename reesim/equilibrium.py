@@ -21,7 +21,7 @@ from reesim._core.static import StaticSolver
 from reesim.economy import Economy
 from reesim.errors import CalibrationError, ConvergenceError, InputError
 from reesim.labels import Labels
-from reesim.lowering import lower
+from reesim.lowering import lower, slack_alerts
 from reesim.outcomes import Outcomes, real_gdp_alert
 from reesim.scenario.calendar import Calendar, parse_window
 from reesim.stability import Stability, stability_at
@@ -171,12 +171,23 @@ def solve_row(economy: Economy, policy: Array, endogenous: bool, *, date: str = 
     as_told = endogenous or bool((views["A_R"] == 1.0).all() and (views["A_L"] == 1.0).all())
     if not why and residual <= TOLERANCE and as_told and np.isfinite(row).all():
         return row, Certificate(residual, equation, *place)
+    off = "is not met" if np.isinf(residual) else f"is off by {residual:.1e}"
     raise ConvergenceError(
-        f"no static equilibrium found{f' for {date}' if date else ''}: {equation} is off by {residual:.1e}"
+        f"no static equilibrium found{f' for {date}' if date else ''}: {equation} {off}"
         f"{' in ' + ', '.join(part for part in place if part) if any(place) else ''}"
-        f"{f' ({why})' if why else ''}. Try a milder policy (a higher quota or leakage), a lower delta, or a lower sigma",
+        f"{f' ({why})' if why else ''}. {advice(economy, endogenous)}",
         residual=residual, equation=equation, region=place[0], sector=place[1], date=date,
     )  # fmt: skip
+
+
+def advice(economy: Economy, endogenous: bool) -> str:
+    """What to try where no equilibrium is found."""
+    par = economy.parameters.views()
+    tries = "Try a milder policy" + (" (a higher quota or leakage)" if par["ree_supply"].any() else "")
+    tries += ", a lower delta, or a lower sigma" if endogenous else " or a lower sigma"
+    if np.abs(par["deficit0"]).max() > 0.0 and not economy.parameters.deficit_follows_income:
+        tries += "; or deficit: removed, since constant deficits need trade to pay for them"
+    return tries
 
 
 def _full_row(economy: Economy, policy: Array, endogenous: bool) -> tuple[Array, str]:
@@ -334,7 +345,7 @@ def solve(
         scenario=scenario.name, date=label, technology=technology, regions=economy.regions, sectors=economy.sectors,
         values=dict(_single(after)), baseline=dict(_single(before)), certificate=certificate, stability=stability,
         parameters=economy.parameters, row=row, policy=policy,
-        choices=dict(economy.calibration.choices), alerts=(*alerts, *doubt),
+        choices=dict(economy.calibration.choices), alerts=(*alerts, *slack_alerts(policy[None], economy), *doubt),
     )  # fmt: skip
 
 

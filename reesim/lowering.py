@@ -32,7 +32,9 @@ def lower(schedule: PolicySchedule, economy: Economy) -> tuple[Array, Positions]
     InputError
         If a change of a tariff or export tax leaves a rate of -100 % or less.
     """
-    return np.stack([_block(regime, economy) for regime in schedule.regimes]), np.array(schedule.regime_t, np.int64)
+    blocks = [_block(regime, economy) for regime in schedule.regimes]
+    together = blocks[0][None] if len(blocks) == 1 else np.stack(blocks)
+    return together, np.array(schedule.regime_t, np.int64)
 
 
 def _block(regime: Regime, economy: Economy) -> Array:
@@ -59,3 +61,26 @@ def _block(regime: Regime, economy: Economy) -> Array:
     if regime.iceberg_jis is not None:
         views["iceberg"][...] = regime.iceberg_jis
     return block
+
+
+def slack_alerts(blocks: Array, economy: Economy) -> tuple[str, ...]:
+    """Say of production quotas that no mine would meet; nothing where supply responds to prices and might.
+
+    Parameters
+    ----------
+    blocks : (M, policy size) ndarray
+        As `lower` gives them.
+    """
+    parameters, calibration = economy.parameters, economy.calibration
+    views = Layout(POLICY, parameters.regions, parameters.sectors).views(blocks)
+    limits, supply = views["ree_limit"], views["ree_supply"]
+    slack = np.isfinite(limits) & (limits >= supply)
+    if not slack.any() or calibration.ree_elasticity_i[calibration.supplier] != 0.0:
+        return ()
+    tonnes = calibration.baseline_supply_tonnes
+    least = float(limits[slack].min()) * tonnes
+    made = float(supply[slack][limits[slack].argmin()]) * tonnes
+    return (
+        f"a production quota of {least:,.0f} t a year does not bind: the exporter's mines yield {made:,.0f} t a year under these "
+        "rare-earth shares",
+    )

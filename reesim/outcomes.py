@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 
 
 DOUBTFUL = 0.002
-"""Gap between the legs of the Fisher index above which every output says that real GDP is not to be read."""
+"""Gap between the halves of the Fisher index, Laspeyres and Paasche, above which all outputs say not to read real GDP."""
 
 
 def real_gdp_alert(doubt_ti: Array, regions: Labels, dates: Sequence[str]) -> tuple[str, ...]:
@@ -44,8 +44,8 @@ def real_gdp_alert(doubt_ti: Array, regions: Labels, dates: Sequence[str]) -> tu
     if not places:
         return ()
     return (
-        "real GDP is not to be read where trade moves far at prices far from the baseline's, since the two legs "
-        f"of its Fisher index part: {', '.join(places)}; read welfare",
+        "real GDP is not to be read where trade moves far at prices far from the baseline's, since "
+        f"its Laspeyres and Paasche halves differ by more than {100.0 * DOUBTFUL:g} %: {', '.join(places)}; read welfare",
     )
 
 

@@ -18,7 +18,7 @@ from reesim._core.layout import ROW, STATE, Layout, no_policy
 from reesim._core.stepper import Stepper
 from reesim.equilibrium import TOLERANCE, baseline
 from reesim.errors import ConvergenceError, InputError, LabelError
-from reesim.lowering import lower
+from reesim.lowering import lower, slack_alerts
 from reesim.outcomes import Outcomes, real_gdp_alert
 from reesim.results.path import Path
 from reesim.results.provenance import Provenance, input_digests
@@ -270,9 +270,10 @@ class Simulation:
             equation, i, s = _unknown(unknown, len(regions), len(sectors))
         region, sector = regions[i] if i >= 0 else "", sectors[s] if s >= 0 else ""
         date = str(self.calendar.starts[row])
+        off = "is not met" if math.isinf(residual) else f"is off by {residual:.1e}"
         place = ", ".join(part for part in (region, sector) if part)
         return ConvergenceError(
-            f"no temporary equilibrium in the period from {date}: {equation} is off by {residual:.1e}"
+            f"no temporary equilibrium in the period from {date}: {equation} {off}"
             f"{' in ' + place if place else ''}. "
             "Try more calendar.substeps, slower adjustment (longer half-lives), or a milder policy",
             residual=residual, equation=equation, region=region, sector=sector, date=date,
@@ -374,7 +375,7 @@ class Simulation:
                 "transition_half_life_years": self.stability.transition_half_life,
                 "delta_star_warning": alerts[0] if alerts and self.stability.stable else "",
             } if moves else {},
-            warnings=self._real_gdp_warning(),
+            warnings=(*slack_alerts(self._policies, self.economy), *self._real_gdp_warning()),
         )  # fmt: skip
 
     def _real_gdp_warning(self) -> tuple[str, ...]:

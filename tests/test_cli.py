@@ -370,6 +370,10 @@ def test_the_readmes_own_table_gives_what_it_says(tmp_path: Path, monkeypatch: p
     gained, lost = home["Terms of trade in goods"], -home["Tariff revenue on changed volumes"]
     assert f"terms of trade give Home {gained:.2f}, changed volumes at its tariff take {lost:.2f}" in section
     assert f"{abs(home['Remainder']):.2f} is left over" in section
+    (first,) = [row["terms_of_trade"] for row in shown["trade_decomposition"] if row["region"] == "Home"]
+    assert f"(terms of trade {first:.2f})" in section
+    assert [warning.startswith("real GDP is not to be read") for warning in shown["warnings"]] == [True]
+    assert "warns of real GDP" in section
 
 
 def test_the_example_of_a_table_in_python_runs() -> None:
@@ -439,9 +443,41 @@ def test_a_run_without_rare_earths_says_nothing_of_them(tmp_path: Path) -> None:
 
 
 def test_a_single_period_is_said_to_be_an_impact(tmp_path: Path) -> None:
-    text = reesim("run", two_by_two(tmp_path), "--out", tmp_path, "--no-figures").stdout
-    assert "A single period of policy is its impact; what it tends to: reesim solve my_tariff" in text
+    file = two_by_two(tmp_path)
+    year = "calendar={start: 2020, end: 2020, step: year}"
+    text = reesim("run", file, "--set", year, "--out", tmp_path, "--no-figures").stdout
+    assert f"A single period of policy is its impact; what it tends to: reesim solve {file}" in text
     assert "What hangs on the speeds" not in text
+
+
+def test_a_scenario_without_a_calendar_has_no_path(tmp_path: Path) -> None:
+    file = two_by_two(tmp_path)
+    refused = reesim("run", file, "--out", tmp_path / "out", code=2)
+    assert "Give calendar.start and calendar.end for a path" in refused.stderr
+    assert refused.stderr.rstrip().endswith(f"what was asked is: reesim solve {file}")
+    assert not refused.stdout
+    assert not (tmp_path / "out").exists()
+    assert document("run", file, "--out", tmp_path / "out", code=2)["error"]["exit_code"] == 2
+
+
+def test_first_order_numbers_are_told_from_the_channels(tmp_path: Path) -> None:
+    text = reesim("solve", two_by_two(tmp_path)).stdout
+    table, _, channels = text.partition("Where the change of welfare comes from")
+    assert "terms of trade in goods, first order (%)" in table
+    assert "Terms of trade in goods  " in channels
+    assert "Channels average flows before and after" in channels
+    rare = document("solve", "deck_tax", "--technology", "fixed")["table"]
+    names = {row["quantity"] for row in rare}
+    assert {"terms of trade in goods, first order", "volume of trade, first order"} <= names
+
+
+def test_moments_of_a_solved_baseline_are_said_to_be_so(tmp_path: Path) -> None:
+    said = "are those of a baseline that is solved for without deficits"
+    file = two_by_two(tmp_path)
+    assert said in reesim("moments", file, "--set", "deficit=removed").stdout
+    assert said not in reesim("moments", file).stdout
+    assert [said in note for note in document("moments", file, "--set", "deficit=removed")["notes"]] == [True]
+    assert document("moments", file)["notes"] == []
 
 
 def test_solving_a_table_of_ones_own_loads_no_pandas(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from reesim._core.stepper import Stepper
 from reesim.calibration import Calibration
 from reesim.economy import Economy
 from reesim.equilibrium import baseline, resolved, solve_row
-from reesim.errors import CalibrationError
+from reesim.errors import CalibrationError, ConvergenceError
 from reesim.outcomes import Outcomes
 from reesim.scenario import Scenario
 
@@ -133,6 +133,24 @@ def test_a_region_that_sells_nothing_has_no_balanced_trade():
                       export_tax_jis=none)  # fmt: skip
     with pytest.raises(CalibrationError, match=f"{cal.regions.codes[0]}, {cal.regions.codes[1]} buy"):
         resolved(cal, deficits=False, endogenous=False)
+
+
+def test_nobody_consumes_less_than_nothing():
+    """A subsidy of 300 % costs a region more than it earns: every equation has a solution, and it is refused."""
+    used = np.array([[[10, 20, 5, 5], [5, 10, 10, 5]], [[5, 5, 10, 20], [5, 5, 5, 10]]], dtype=float)  # j, s, then i k
+    final = np.array([[[50, 10], [60, 20]], [[20, 50], [10, 60]]], dtype=float)  # j, s, i
+    sold = used.reshape(2, 2, 2, 2)
+    cal = plain(
+        np.random.default_rng(0), 2, 2, mu=1e15, theta=0.0, ree_share_is=np.zeros((2, 2)), sigma_s=np.full(2, 5.0), rho=1.0,
+        deficit="world_labour_share",
+    )  # fmt: skip
+    none = np.zeros((2, 2, 2))
+    cal = cal.replace(trade_jis=(sold.sum(axis=3) + final).transpose(0, 2, 1), materials_iks=sold.sum(axis=0).transpose(1, 2, 0),
+                      final_is=final.sum(axis=0).T, tariff_jis=none, export_tax_jis=none)  # fmt: skip
+    economy = Economy(cal)
+    given = np.array([[4.0, 1.0], [1.0, 1.0]])
+    with pytest.raises(ConvergenceError, match=rf"consumption above zero \(16\) is not met in {cal.regions.codes[0]}"):
+        solved(economy, policy_block(economy.parameters, output_subsidy=given), endogenous=False)
 
 
 @pytest.mark.parametrize("deficits", [True, False])

@@ -491,9 +491,57 @@ def test_single_labels_and_long_rows_give_the_same_numbers(tmp_path):
 )
 def test_what_is_wrong_with_a_labelled_file_is_told_by_its_address(tmp_path, old, new, said):
     assert old in SINGLE
-    write(tmp_path, single=SINGLE.replace(old, new, 1))
+    text = SINGLE.replace(old, new, 1)
+    write(tmp_path, single=text)
+    drop = [label for label in ("OUT", "TLS") if label in text]
     with pytest.raises(DataError, match=said):
-        plaincsv.read_plain(tmp_path / "single.csv", year=2000, source="x", value_added="VA", drop=["OUT", "TLS"])
+        plaincsv.read_plain(tmp_path / "single.csv", year=2000, source="x", value_added="VA", drop=drop)
+
+
+def test_what_is_to_be_left_out_must_be_there(tmp_path):
+    write(tmp_path, single=SINGLE)
+    plainly = {"year": 2000, "source": "x", "value_added": "VA"}
+    with pytest.raises(
+        DataError, match=r"called TOT, TSL; did you mean OUT, TLS\? there are HOM, FOR, TLS, VA, OUT, and A01"
+    ):
+        plaincsv.read_plain(tmp_path / "single.csv", drop=["OUT", "TOT", "TLS", "TSL"], **plainly)
+
+
+def test_labels_are_left_out_of_a_long_table_too(tmp_path):
+    lines = ["exporter,sector,importer,use,value"]
+    lines += [f"A,{s},A,{u},{v}" for s, u, v in (("x", "x", 1), ("x", "y", 2), ("y", "x", 3), ("y", "y", 4))]
+    lines += ["A,x,A,final,9", "A,y,A,final,8"]
+    total = ["A,all,A,x,4", "TOT,x,A,x,1", "A,x,A,all,3"]
+    (tmp_path / "plain.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "long.csv").write_text("\n".join([*lines, *total]) + "\n", encoding="utf-8")
+    plainly = {"year": 2000, "source": "x"}
+    wanted = plaincsv.read_plain(tmp_path / "plain.csv", **plainly)
+    found = plaincsv.read_plain(tmp_path / "long.csv", drop=["all", "TOT"], **plainly)
+    assert (found.regions, found.sectors) == (wanted.regions, wanted.sectors)
+    np.testing.assert_array_equal(found.trade_jis, wanted.trade_jis)
+    np.testing.assert_array_equal(found.final_is, wanted.final_is)
+    with pytest.raises(DataError, match="no row or column is called TOTAL"):
+        plaincsv.read_plain(tmp_path / "long.csv", drop=["TOTAL"], **plainly)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({"year": 999}, "year 999: should be a calendar year, 1000 to 9999"),
+        ({"year": 10_000}, "year 10000: should be"),
+        ({"scale": 0.0}, "scale 0: should be above 0"),
+        ({"scale": -1.0}, "scale -1: should be above 0"),
+        ({"scale": float("nan")}, "scale nan: should be above 0"),
+        ({"scale": float("inf")}, "scale inf: should be above 0"),
+    ],
+)
+def test_year_and_scale_are_within_reason(tmp_path, numbers, said):
+    write(tmp_path, single=SINGLE)
+    given = {"year": 2000, "source": "x", "value_added": "VA", "drop": ["OUT", "TLS"], **numbers}
+    with pytest.raises(DataError, match=said):
+        plaincsv.read_plain(tmp_path / "single.csv", **given)
+    with pytest.raises(DataError, match=said):
+        plain.from_frames(*frames(world(18, 2, 2)), **{"year": 2009, "source": "made up", **numbers})
 
 
 def test_tabs_names_of_label_columns_and_categories_are_understood(tmp_path):

@@ -199,7 +199,13 @@ class TestTrade:
         wage = at["wage"] / at["price_consumption"] - 1.0
         np.testing.assert_allclose(found.real_wage_i, wage, rtol=0, atol=1e-14)
         table = found.to_dataframe()
-        assert list(table.columns) == ["terms_of_trade", "volume_of_trade", "welfare", "real_wage", "real_income"]
+        assert list(table.columns) == [
+            "terms_of_trade",
+            "volume_of_trade",
+            "terms_and_volume",
+            "real_wage",
+            "real_income",
+        ]
         np.testing.assert_allclose(table["real_wage"], 100.0 * wage, rtol=0, atol=1e-12)
 
     @pytest.mark.parametrize(("weights", "order"), [("baseline", 2), ("midpoint", 3)])

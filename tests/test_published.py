@@ -313,3 +313,18 @@ def test_nafta(deficits, expected):
         assert [rows[region][name] for name in COLUMNS] == pytest.approx(numbers, abs=LISTED)
         if deficits == "removed":
             assert tuple(f"{rows[region][name]:.2f}" for name in COLUMNS[:4]) == PUBLISHED[region]
+
+
+@pytest.mark.shared
+@needs_tables
+def test_nafta_for_a_reader_who_has_seen_enough():
+    """As with ``| head``: nobody reads on, and there is nothing to tell."""
+    example = Path(__file__).parents[1] / "examples" / "nafta.py"
+    command = [sys.executable, str(example), "--data", str(Path(FOLDER, "cp2015"))]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")

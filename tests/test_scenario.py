@@ -333,8 +333,55 @@ def test_a_calendar_left_out_is_a_year_with_every_policy():
     assert Scenario.from_yaml(scenario.effective_yaml()) == scenario
     later = scenario.replace({"policies.1.start": "2020"})
     assert later.calendar.start == datetime.date(2020, 1, 1)
+    assert not scenario.has_calendar
+    assert not later.has_calendar
+    assert scenario.replace({"calendar": {"start": "2018", "end": "2019", "step": "year"}}).has_calendar
     assert "calendar: this key is missing" in problems(head)[0]
     assert "calendar: this key is missing" in problems(head + "policies: []\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("policies: [{type: iceberg, factor: 2}]", "f.yaml:3:12: policies.0.start: this key is missing"),
+        ("policies: [{type: iceberg, factor: 2, start: soon}]", "f.yaml:3:46: policies.0.start: 'soon' is not a date"),
+        ("policies: {type: iceberg, factor: 2, start: 2018}", "f.yaml:3:11: policies: should be a list, not a mapping"),
+        ("policies: [2018]", "f.yaml:3:12: policies.0: should be a mapping"),
+        ("policies:", "f.yaml:3:1: policies: should be a list, not nothing"),
+    ],
+)
+def test_a_calendar_that_would_come_from_a_policy_is_not_missed(lines, said):
+    (problem,) = problems(f"schema: reesim.scenario/1\nname: x\n{lines}\n")
+    assert problem.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("policy", "hint"),
+    [
+        ("type: tariff, importers: [USA]", "(give rate, add or file)"),
+        ("type: goods_export_tax", "(give rate or add)"),
+        ("type: export_quota", "(give tonnes or share)"),
+        ("type: mine, region: USA", "(give tonnes or share)"),
+    ],
+)
+def test_an_instrument_without_a_size_is_named_as_a_whole(policy, hint):
+    (problem,) = problems(f"{HEAD}policies: [{{{policy}, start: 2011}}]\n")
+    assert problem.startswith("f.yaml:4:12: policies.0: ")
+    assert problem.endswith(hint)
+
+
+@pytest.mark.parametrize("kind", ["tariff", "goods_export_tax"])
+@pytest.mark.parametrize("key", ["rate", "add"])
+def test_per_cent_are_not_taken_for_a_fraction(kind, key):
+    (problem,) = problems(f"{HEAD}policies: [{{type: {kind}, {key}: 25, start: 2011}}]\n")
+    assert f"policies.0.{key}: a rate of 25 is 2,500 % (write 0.25 for 25 %)" in problem
+    assert Scenario.from_yaml(f"{HEAD}policies: [{{type: {kind}, {key}: 20, start: 2011}}]\n")
+
+
+def test_per_cent_in_a_file_are_not_taken_for_a_fraction(tmp_path):
+    (tmp_path / "rates.csv").write_text("exporter,importer,sector,rate\nCHN,USA,TRA,25\n", encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"row 2, column 'rate': a rate of 25 is 2,500 %; write 0\.25 for 25 %"):
+        Scenario.from_yaml(f"{HEAD}policies: [{{type: tariff, file: rates.csv, start: 2011}}]\n", folder=tmp_path)
 
 
 # --- problems ---
@@ -802,6 +849,8 @@ def test_the_json_schema_accepts_what_is_valid(text):
         "policies: [{type: quota, share: 1, start: 2010}]",
         "output: {every: 0}",
         "policies: [{type: tariff, rate: -1, start: 2010}]",
+        "policies: [{type: tariff, rate: 25, start: 2010}]",
+        "policies: [{type: goods_export_tax, add: 25, start: 2010}]",
         "policies: [{type: iceberg, factor: 0, start: 2010}]",
         "policies: [{type: innovation_subsidy, rate: 0.1, bundle: S, start: 2010}]",
         "policies: [{type: productivity, factor: 1, region: [JPN], start: 2010}]",

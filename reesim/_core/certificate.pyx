@@ -36,12 +36,13 @@ cdef enum:
     PRICING
     SHARES
     FREE_ENTRY
+    CONSUMED
 
 EQUATIONS = (
     "composite price (11), (20)", "consumption price (12)", "price of value added (5)", "unit cost (6)", "input spending (20)",
     "expenditure (13)", "revenue (14)", "labour market (17)", "rare-earth market (15)", "rare-earth user price (15)",
     "quota complementarity (15)", "embargo complementarity (15)", "income (16)", "numeraire (18)", "Walras' law",
-    "trade shares add up", "price equals cost (10)", "optimal trade shares (11)", "free entry (7)",
+    "trade shares add up", "price equals cost (10)", "optimal trade shares (11)", "free entry (7)", "consumption above zero (16)",
 )  # fmt: skip
 """What each residual belongs to, in the order of the enumeration above."""
 
@@ -344,6 +345,8 @@ cdef void check_factors(
             elif at_once.entry:
                 cost = e.research_L0[c] * r.A_L[c] * unit * (1.0 - p.entry_subsidy_L[c])
                 blame(v, (1.0 - r.ree_share[c]) * bill / (e.mu * cost) - 1.0, FREE_ENTRY, i, s)
+        if not r.final_demand[i] > (unit * outlay if e.in_good else 0.0):
+            blame(v, INFINITY, CONSUMED, i, -1)
         if e.in_good:  # research is paid out of final demand
             outlay = 0.0
         blame(v, (hired / r.wage[i] + outlay) / (e.labour0[i] * p.labour[i]) - 1.0, LABOUR, i, -1)

@@ -8,12 +8,12 @@ value added of such sectors is the one sector ``home`` of the smaller economy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from reesim._core.layout import POLICY, ROW, Array, Layout, Parameters
+from reesim._core.layout import PARAMETERS, POLICY, ROW, Array, Layout, Parameters
 from reesim._core.regional import RegionalCorrection
 
 Positions = npt.NDArray[np.intp] | slice
@@ -54,8 +54,8 @@ class Condensed:
     def of(cls, full: Parameters) -> Condensed | None:
         """Condense an economy with technology as it is; None if nothing can be eliminated, or not exactly."""
         par = full.views()
-        abroad = par["trade_share0"] * (1.0 - np.eye(full.regions))[:, :, None]
-        is_traded = np.asarray(abroad.any(axis=(0, 1)))
+        own = np.arange(full.regions)
+        is_traded = np.asarray((par["trade_share0"][own, own] != 1.0).any(axis=0))  # shares add to one
         if is_traded.all() or par["ree_supply"].any() or par["ree_share0"].any() or float(par["rho"]) != 1.0:
             return None
         T, U = _positions(is_traded), _positions(~is_traded)
@@ -66,26 +66,25 @@ class Condensed:
         added = par["phi_va"]
         alpha_T = par["alpha"][:, T] + (par["alpha"][:, None, U] @ materials)[:, 0]
         home = 1.0 - alpha_T.sum(axis=1)
-        small = {name: _with_home(par[name][..., T], last) for name, last in _LAST.items()}
-        small |= {
-            name: par[name]
-            for name in ("labour0", "deficit0", "deficit_share", "ree_use0", "ree_supply", "ree_elasticity", "tax0")
-        }
-        small |= {name: par[name] for name in ("rho", "mu", "theta")}
-        small["trade_share0"][:, :, -1] = np.eye(full.regions)
-        small["phi_va"] = _with_home(added[:, T] + (pull @ added[:, U][:, :, None])[:, :, 0], 1.0)
         size = by_traded.shape[1] + 1
-        small["phi"] = np.zeros((full.regions, size, size))
+        layout = Layout(PARAMETERS, full.regions, size)
+        block = np.zeros(layout.size)
+        small = layout.views(block)
+        for name, axes in PARAMETERS:
+            if "s" not in axes:
+                small[name][...] = par[name]
+            elif name not in ("phi", "alpha"):
+                small[name][..., :-1] = par[name][..., T]
+                small[name][..., -1] = _HOME.get(name, 0.0)
+        small["trade_share0"][own, own, -1] = 1.0
+        small["phi_va"][:, :-1] += (pull @ added[:, U][:, :, None])[:, :, 0]
         small["phi"][:, :-1, :-1] = by_traded[:, :, T] + by_traded[:, :, U] @ materials
-        small["alpha"] = np.column_stack([alpha_T, home])
-        final = par["expenditure0"].sum(axis=1) - (par["phi"].sum(axis=2) * par["revenue0"]).sum(axis=1)
+        small["alpha"][:, :-1], small["alpha"][:, -1] = alpha_T, home
+        final = par["expenditure0"].sum(axis=1) - ((1.0 - added) * par["revenue0"]).sum(axis=1)
         small["revenue0"][:, -1] = small["expenditure0"][:, -1] = home * final
-        research = par["research_L0"].sum(axis=1) - par["research_L0"][:, T].sum(axis=1)
-        small["research_L0"][:, -1] = research
-        parameters = Parameters.build(
-            small, supplier=full.supplier, entry_in_final_good=full.entry_in_final_good,
-            deficit_follows_income=full.deficit_follows_income,
-        )  # fmt: skip
+        small["research_L0"][:, -1] = par["research_L0"][:, U].sum(axis=1)
+        block.setflags(write=False)
+        parameters = replace(full, sectors=size, block=block)
         return cls(parameters, RegionalCorrection.of(parameters), full, T, U, inverse, materials, pull)
 
     def policy(self, block: Array) -> Array | None:
@@ -148,13 +147,5 @@ def _positions(mask: npt.NDArray[np.bool_]) -> Positions:
     return found
 
 
-_LAST: dict[str, float] = {
-    "trade_share0": 0.0, "tariff0": 1.0, "export_tax0": 1.0, "phi_va": 1.0, "ree_share0": 0.0, "revenue0": 1.0,
-    "expenditure0": 1.0, "research_R0": 0.0, "research_L0": 0.0, "sigma": 2.0, "epsilon": 1.0,
-}  # fmt: skip
-"""What each array of the smaller economy says of ``home``, before it is said better."""
-
-
-def _with_home(array: Array, last: float) -> Array:
-    """Append a last sector."""
-    return np.concatenate([array, np.full((*array.shape[:-1], 1), last)], axis=-1)
+_HOME = {"tariff0": 1.0, "export_tax0": 1.0, "phi_va": 1.0, "sigma": 2.0, "epsilon": 1.0}
+"""What arrays of the smaller economy say of ``home``, where it is not zero."""

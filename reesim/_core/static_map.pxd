@@ -16,8 +16,9 @@ cdef struct Static:
     f64* log_productivity       # is
     f64* lean                   # is, what entry subsidies add to log A_R/A_L
     f64* slope                  # is, of the bundles' relative price in the factors': 1 / (1 + theta z) where R varieties enter
-    f64* made                   # is, baseline sales, 1 where nothing is sold
-    f64* bought                 # is, baseline spending, 1 where nothing is bought
+    f64* per_sale               # is, one over baseline sales, 0 where nothing is sold
+    f64* per_spent              # is, one over baseline spending, 0 where nothing is bought
+    f64* unbought               # is, 1 there
     f64* log_p
     f64* pull
     f64* whole

@@ -14,7 +14,7 @@ from reesim._core.trade cimport bind_costs, costs_size, set_costs, trade_prices,
 from reesim._core.vector cimport vexp, vexpm1, vlog, vlog1p
 
 cdef enum:
-    BY_CELL = 22
+    BY_CELL = 23
     BY_REGION = 11
 
 
@@ -29,11 +29,12 @@ cdef Static bind_static(f64* block, const Economy* e, bint endogenous) noexcept 
     w.endogenous, w.free, w.rare = endogenous, endogenous and not e.in_good, e.supply > 0.0
     w.costs = bind_costs(block, N, S)
     w.log_subsidy, w.log_productivity, w.lean, w.slope = at, at + cells, at + 2 * cells, at + 3 * cells
-    w.made, w.bought, w.log_p, w.pull, w.whole = at + 4 * cells, at + 5 * cells, at + 6 * cells, at + 7 * cells, at + 8 * cells
+    w.per_sale, w.per_spent, w.log_p = at + 4 * cells, at + 5 * cells, at + 6 * cells
+    w.pull, w.whole = at + 7 * cells, at + 8 * cells
     w.log_P, w.final_share, w.materials, w.share_R = at + 9 * cells, at + 10 * cells, at + 11 * cells, at + 12 * cells
     w.log_gain, w.log_v, w.log_A_R, w.log_A_L = at + 13 * cells, at + 14 * cells, at + 15 * cells, at + 16 * cells
     w.sales, w.spent, w.new_spent, w.log_y = at + 17 * cells, at + 18 * cells, at + 19 * cells, at + 20 * cells
-    w.scratch = at + 21 * cells
+    w.scratch, w.unbought = at + 21 * cells, at + 22 * cells
     at += BY_CELL * cells
     w.log_P_C, w.labour, w.endowment, w.wage, w.log_wage = at, at + N, at + 2 * N, at + 3 * N, at + 4 * N
     w.log_ree, w.value, w.income, w.embargo, w.price = at + 5 * N, at + 6 * N, at + 7 * N, at + 8 * N, at + 9 * N
@@ -43,8 +44,9 @@ cdef Static bind_static(f64* block, const Economy* e, bint endogenous) noexcept 
         w.power[s] = 1.0 - e.sigma[s]
     for c in range(cells):
         w.slope[c] = 1.0 / (1.0 + e.theta * (1.0 - e.epsilon[c % S])) if endogenous and e.research_R0[c] > 0.0 else 1.0
-        w.made[c] = e.revenue0[c] if e.revenue0[c] > 0.0 else 1.0
-        w.bought[c] = e.expenditure0[c] if e.expenditure0[c] > 0.0 else 1.0
+        w.per_sale[c] = 1.0 / e.revenue0[c] if e.revenue0[c] > 0.0 else 0.0
+        w.per_spent[c] = 1.0 / e.expenditure0[c] if e.expenditure0[c] > 0.0 else 0.0
+        w.unbought[c] = 0.0 if e.expenditure0[c] > 0.0 else 1.0
     return w
 
 
@@ -56,10 +58,13 @@ cdef Py_ssize_t static_unknowns(const Economy* e) noexcept nogil:
 cdef void set_policy(const Economy* e, const Policy* p, Static* w) noexcept nogil:
     """What a regime settles before the first pass."""
     cdef Py_ssize_t i, c, cells = e.N * e.S
-    set_costs(e.N, e.S, e.trade_share0, e.sigma, e.tariff0, e.export_tax0, p.tariff, p.export_tax, p.iceberg, &w.costs)
+    set_costs(e.N, e.S, e.trade_share0, e.sigma, e.tariff0, e.export_tax0, p.tariff, p.export_tax, p.iceberg, False, &w.costs)
+    memset(w.share_R, 0, cells * sizeof(f64))  # what stays where no rare earths are used
+    memset(w.log_gain, 0, cells * sizeof(f64))
     w.produced_subsidies = w.research_subsidies = False
+    vlog(cells, p.output_subsidy, w.log_subsidy)
+    vlog(cells, p.productivity, w.log_productivity)
     for c in range(cells):
-        w.log_subsidy[c], w.log_productivity[c] = log(p.output_subsidy[c]), log(p.productivity[c])
         w.lean[c] = 0.0
         if w.endogenous and e.research_R0[c] > 0.0:
             w.lean[c] = log1p(-p.entry_subsidy_L[c]) - log1p(-p.entry_subsidy_R[c])
@@ -78,8 +83,6 @@ cdef void bundles(const Economy* e, Static* w, const f64* log_wage, const f64* l
     cdef f64 gap, change, z
     cdef f64* gain = w.log_v  # free until the price of value added
     if not w.rare:
-        memset(w.share_R, 0, cells * sizeof(f64))
-        memset(w.log_gain, 0, cells * sizeof(f64))
         return
     for i in range(e.N):
         gap = log_ree[i] - log_wage[i]
@@ -103,19 +106,23 @@ cdef void value_added_prices(const Economy* e, const Policy* p, Static* w, const
     """Measures and price of value added, (4)-(5), (7), at the shares of `bundles` and spending on inputs in ``log_y``."""
     cdef Py_ssize_t i, s, c
     cdef f64 z, log_unit
+    if not w.endogenous:
+        for i in range(e.N):
+            for c in range(i * e.S, (i + 1) * e.S):
+                w.log_v[c] = log_wage[i] + w.log_gain[c]
+        return
     for i in range(e.N):
         log_unit = w.log_P_C[i] if e.in_good else log_wage[i]
         for s in range(e.S):
             c = i * e.S + s
             w.log_A_R[c] = w.log_A_L[c] = 0.0
-            if w.endogenous:
-                z = 1.0 - e.epsilon[s]
-                if e.research_L0[c] > 0.0:
-                    w.log_A_L[c] = -z * w.log_gain[c] + w.log_y[c] - log_unit  # (1 - s_R) / (1 - s_R0) = exp(-z log_gain)
-                    if w.research_subsidies:
-                        w.log_A_L[c] -= log1p(-p.entry_subsidy_L[c])
-                if e.research_R0[c] > 0.0:
-                    w.log_A_R[c] = w.log_A_L[c] + z * w.scratch[c] + w.lean[c]
+            z = 1.0 - e.epsilon[s]
+            if e.research_L0[c] > 0.0:
+                w.log_A_L[c] = -z * w.log_gain[c] + w.log_y[c] - log_unit  # (1 - s_R) / (1 - s_R0) = exp(-z log_gain)
+                if w.research_subsidies:
+                    w.log_A_L[c] -= log1p(-p.entry_subsidy_L[c])
+            if e.research_R0[c] > 0.0:
+                w.log_A_R[c] = w.log_A_L[c] + z * w.scratch[c] + w.lean[c]
             w.log_v[c] = log_wage[i] - e.theta * w.log_A_L[c] + w.log_gain[c]
 
 
@@ -227,7 +234,7 @@ cdef void static_map(const Economy* e, const Policy* p, Static* w, const f64* x,
         exporter_sums(e.N, e.S, w.costs.net_weight, w.log_p, w.sales)
     for c in range(cells):
         w.sales[c] *= w.pull[c]
-        w.log_y[c] = p.output_subsidy[c] * w.sales[c] / w.made[c] if e.revenue0[c] > 0.0 else 1.0
+        w.log_y[c] = p.output_subsidy[c] * w.sales[c] * w.per_sale[c]
     bundles(e, w, x + 2 * cells, x + 2 * cells + e.N)
     if out != NULL:
         static_row(e, p, w, x, out)
@@ -235,13 +242,14 @@ cdef void static_map(const Economy* e, const Policy* p, Static* w, const f64* x,
     goods_taxes(e, w)
     close_incomes(e, w)
     spend(e, p, w)
-    vlog(cells, w.log_y, w.log_y)
+    if w.endogenous:  # minus infinity where nothing is made, and nobody enters
+        vlog(cells, w.log_y, w.log_y)
     bundles(e, w, w.log_wage, w.log_ree)
     value_added_prices(e, p, w, w.log_wage)
     input_costs(e.N, e.S, e.phi, w.log_P, w.materials)
     for c in range(cells):
         x_new[c] = e.phi_va[c] * w.log_v[c] + w.materials[c] - w.log_productivity[c]
-        w.scratch[c] = w.new_spent[c] / w.bought[c] if e.expenditure0[c] > 0.0 else 1.0
+        w.scratch[c] = w.new_spent[c] * w.per_spent[c] + w.unbought[c]
     vlog(cells, w.scratch, x_new + cells)
     if w.rare:
         memcpy(x_new + 2 * cells, w.log_wage, e.N * sizeof(f64))

@@ -75,7 +75,7 @@ cdef void set_regime(const Economy* e, const Policy* p, Work* w) noexcept nogil:
     """Prepare what follows from policy alone."""
     cdef Py_ssize_t i, s
     set_costs(
-        e.N, e.S, e.trade_share0, e.sigma, e.tariff0, e.export_tax0, p.tariff, p.export_tax, p.iceberg, &w.costs
+        e.N, e.S, e.trade_share0, e.sigma, e.tariff0, e.export_tax0, p.tariff, p.export_tax, p.iceberg, True, &w.costs
     )
     vlog(e.N * e.S, p.productivity, w.log_productivity)
     vlog(e.N * e.S, p.output_subsidy, w.log_subsidy)

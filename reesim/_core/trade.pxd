@@ -21,7 +21,7 @@ cdef Py_ssize_t costs_size(Py_ssize_t N, Py_ssize_t S) noexcept nogil
 cdef Costs bind_costs(f64* block, Py_ssize_t N, Py_ssize_t S) noexcept nogil
 cdef void set_costs(
     Py_ssize_t N, Py_ssize_t S, const f64* share0, const f64* sigma, const f64* tariff0, const f64* export_tax0,
-    const f64* tariff, const f64* export_tax, const f64* iceberg, Costs* c
+    const f64* tariff, const f64* export_tax, const f64* iceberg, bint by_flow, Costs* c
 ) noexcept nogil
 cdef void ces_terms(Py_ssize_t n, Py_ssize_t S, const f64* power, const f64* log_x, f64* out) noexcept nogil
 cdef void ces_logs(Py_ssize_t n, Py_ssize_t S, const f64* power, const f64* total, f64* out) noexcept nogil

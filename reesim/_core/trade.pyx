@@ -36,44 +36,66 @@ cdef void place(Costs* c, Py_ssize_t flows) noexcept nogil:
 
 cdef void set_costs(
     Py_ssize_t N, Py_ssize_t S, const f64* share0, const f64* sigma, const f64* tariff0, const f64* export_tax0,
-    const f64* tariff, const f64* export_tax, const f64* iceberg, Costs* c
+    const f64* tariff, const f64* export_tax, const f64* iceberg, bint by_flow, Costs* c
 ) noexcept nogil:
-    """Prepare a regime. ``share0``: baseline shares; all but ``sigma`` by j, i and s."""
-    cdef Py_ssize_t k, i, s, pair, flows = N * N * S
+    """Prepare a regime. ``share0``: baseline shares; all but ``sigma`` by j, i and s.
+
+    Without ``by_flow`` only weights and ``gain`` are kept: ``log_kappa``, ``net`` and ``delivered`` are those of one exporter.
+    """
+    cdef Py_ssize_t j, k, s, row = N * S, flows = N * N * S
+    cdef Py_ssize_t stride = row if by_flow else 0
+    cdef f64* log_kappa
+    cdef f64* net
+    cdef f64* delivered
+    cdef f64* weight
+    cdef const f64* share
     c.bent = c.taxed = c.export_taxed = False
     for k in range(flows):
-        c.log_kappa[k] = iceberg[k] * (tariff[k] / tariff0[k]) * (export_tax[k] / export_tax0[k])
-        c.bent = c.bent or c.log_kappa[k] != 1.0
+        c.bent = c.bent or iceberg[k] != 1.0 or tariff[k] != tariff0[k] or export_tax[k] != export_tax0[k]
         c.taxed = c.taxed or tariff[k] != 1.0 or export_tax[k] != 1.0
         c.export_taxed = c.export_taxed or export_tax[k] != 1.0
     place(c, flows)
-    memset(c.gain, 0, N * S * sizeof(f64))
-    if c.bent:
-        vlog(flows, c.log_kappa, c.log_kappa)
-        for pair in range(N * N):
-            for s in range(S):
-                c.weight[pair * S + s] = (1.0 - sigma[s]) * c.log_kappa[pair * S + s]
-        vexpm1(flows, c.weight, c.net)  # net is free until below
-        for pair in range(N * N):
-            i = pair % N
-            for s in range(S):
-                k = pair * S + s
-                c.gain[i * S + s] += share0[k] * (c.log_kappa[k] if sigma[s] == 1.0 else c.net[k])
-        vexp(flows, c.weight, c.weight)  # not one plus the other: what is left of trade at high costs keeps its digits
-        for k in range(flows):
-            c.weight[k] *= share0[k]
-    else:
-        memset(c.log_kappa, 0, flows * sizeof(f64))
-        memcpy(c.weight, share0, flows * sizeof(f64))
-    for k in range(flows):
-        c.delivered[k] = 1.0 / tariff[k]
-        c.net[k] = c.delivered[k] / export_tax[k]
-    if c.taxed:
-        for k in range(flows):
-            c.net_weight[k] = c.weight[k] * c.net[k]
-    if c.export_taxed:
-        for k in range(flows):
-            c.delivered_weight[k] = c.weight[k] * c.delivered[k]
+    memset(c.gain, 0, row * sizeof(f64))
+    for j in range(N):
+        log_kappa, net, delivered = c.log_kappa + j * stride, c.net + j * stride, c.delivered + j * stride
+        share, weight, k = share0 + j * row, c.weight + j * row, j * row
+        memcpy(weight, share, row * sizeof(f64))
+        if c.bent:
+            bend(N, S, share, sigma, tariff0 + k, export_tax0 + k, tariff + k, export_tax + k, iceberg + k, log_kappa, net,
+                 weight, c.gain)
+        elif by_flow:
+            memset(log_kappa, 0, row * sizeof(f64))
+        if c.taxed or by_flow:
+            for s in range(row):
+                delivered[s] = 1.0 / tariff[k + s]
+                net[s] = delivered[s] / export_tax[k + s]
+        if c.taxed:
+            for s in range(row):
+                c.net_weight[k + s] = weight[s] * net[s]
+        if c.export_taxed:
+            for s in range(row):
+                c.delivered_weight[k + s] = weight[s] * delivered[s]
+
+
+cdef void bend(
+    Py_ssize_t N, Py_ssize_t S, const f64* share0, const f64* sigma, const f64* tariff0, const f64* export_tax0,
+    const f64* tariff, const f64* export_tax, const f64* iceberg, f64* log_kappa, f64* scratch, f64* weight, f64* gain
+) noexcept nogil:
+    """Trade costs of one exporter, and what they make of its weights and of ``gain``."""
+    cdef Py_ssize_t i, k, s, row = N * S
+    for k in range(row):
+        log_kappa[k] = iceberg[k] * (tariff[k] / tariff0[k]) * (export_tax[k] / export_tax0[k])
+    vlog(row, log_kappa, log_kappa)
+    for i in range(N):
+        for s in range(S):
+            weight[i * S + s] = (1.0 - sigma[s]) * log_kappa[i * S + s]
+    vexpm1(row, weight, scratch)
+    vexp(row, weight, weight)  # not one plus the other: what is left of trade at high costs keeps its digits
+    for i in range(N):
+        for s in range(S):
+            k = i * S + s
+            gain[k] += share0[k] * (log_kappa[k] if sigma[s] == 1.0 else scratch[k])
+            weight[k] *= share0[k]
 
 
 cdef void ces_terms(Py_ssize_t n, Py_ssize_t S, const f64* power, const f64* log_x, f64* out) noexcept nogil:

@@ -125,6 +125,8 @@ def run(
 ) -> None:
     """Simulate a scenario, and save, certify, tabulate and draw its path.
 
+    A scenario without a calendar has no path: solve answers it.
+
     Writes NAME.h5, NAME_gaps.csv and figures; output.every thins the rows in NAME.h5 and nothing else. --technology
     appends _fixed or _endogenous to the name; give any other variant a name of its own with --set name=NAME, or it
     replaces what was there.
@@ -136,6 +138,7 @@ def run(
     from reesim.cli import run as cli_run
 
     chosen = _load(scenario, sets, technology)
+    cli_run.refuse_without_calendar(chosen, scenario)
     folder = output.ready_folder(out)
     simulation = cli_run.simulate(chosen, quiet=quiet or as_json)
     path = simulation.whole_path
@@ -146,7 +149,7 @@ def run(
         output.warn(path.warnings)
         cli_run.show_files(results)
     else:
-        cli_run.show(path, results)
+        cli_run.show(path, results, scenario)
 
 
 @app.command(short_help="Solve a static equilibrium: who gains and loses, and why.")
@@ -316,7 +319,7 @@ def show_moments(
 ) -> None:
     """Tabulate calibration moments: each matched, not matched, or not available; of rare earths only where there are any.
 
-    JSON: schema, scenario, choices, moments (records).
+    JSON: schema, scenario, choices, moments (records), notes (on a baseline that is solved for, not read off the table).
     """
     from reesim import equilibrium, moments
     from reesim.cli import documents
@@ -328,10 +331,11 @@ def show_moments(
     table = moments.moments(calibration, world)
     if as_json:
         choices = calibration.choices
-        output.say_json({"schema": "reesim.moments/1", "scenario": chosen.name, "choices": choices, "moments": table})
+        head = {"schema": "reesim.moments/1", "scenario": chosen.name, "choices": choices}
+        output.say_json({**head, "moments": table, "notes": documents.moments_baseline(chosen)})
         return
     output.say_table(documents.moments_table(table), index=False)
-    for line in documents.moments_notes(table):
+    for line in [*documents.moments_baseline(chosen), *documents.moments_notes(table)]:
         output.say(line)
     output.say_choices(calibration.choices)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from reesim.results.compare import Comparison
     from reesim.results.path import Path
+    from reesim.scenario import Scenario
 
 _FURTHEST = 3
 """Regions of a moment of many that are shown."""
@@ -144,6 +145,16 @@ def _furthest(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of one moment that are furthest off, in their order."""
     off = (rows["deviation"] / rows["target"].abs()).abs().fillna(-1.0)
     return rows.loc[off.sort_values(ascending=False, kind="stable").index[:_FURTHEST]].sort_index()
+
+
+def moments_baseline(scenario: Scenario) -> list[str]:
+    """Say it where the baseline is solved for, not read off the table: what its values are then not matched by design."""
+    if scenario.deficit != "removed":
+        return []
+    return [
+        "With deficit: removed GDP, value added and exports are those of a baseline that is solved for without deficits: "
+        "their targets, of the table as it is, are not matched by design."
+    ]
 
 
 def moments_notes(moments: pd.DataFrame) -> list[str]:

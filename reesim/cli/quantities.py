@@ -25,7 +25,8 @@ MONEY = "million USD a year"
 PER_CENT = "% of baseline"
 HAT = "baseline = 1"
 SHARE = "% of baseline income"
-VOLUME = "volume of trade"
+TERMS_OF_TRADE = "terms of trade in goods, first order"
+VOLUME = "volume of trade, first order"
 CHANGE = ", change"
 
 _REVENUES = (
@@ -167,7 +168,7 @@ def _quantities(one: Solved, sectors: Sequence[str], named: bool) -> Iterator[Na
         yield from _sector(equilibrium, position, rare=rare, named=named)
     yield "welfare", PER_CENT, 100.0 * equilibrium.array("welfare")
     yield "real wage", PER_CENT, 100.0 * trade.real_wage_i
-    yield "terms of trade", PER_CENT, 100.0 * trade.terms_of_trade_i
+    yield TERMS_OF_TRADE, PER_CENT, 100.0 * trade.terms_of_trade_i
     yield VOLUME, PER_CENT, 100.0 * trade.volume_of_trade_i
     yield "real GDP", PER_CENT, equilibrium.change("real_gdp")
     yield "exports", PER_CENT, _total_change(equilibrium, "exports")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path as File
@@ -85,6 +86,27 @@ def simulate(scenario: Scenario, *, quiet: bool) -> Simulation:
     return simulation
 
 
+def refuse_without_calendar(scenario: Scenario, given: str) -> None:
+    """Refuse a scenario that has no path, since its one period would show an impact that nobody asked for.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    given : str
+        What the user called it.
+
+    Raises
+    ------
+    InputError
+        If it gives no calendar.
+    """
+    if not scenario.has_calendar:
+        raise InputError(
+            f"{given}: no calendar, so there is no path to run. Give calendar.start and calendar.end for a path; "
+            f"what was asked is: reesim solve {shlex.quote(given)}"
+        )
+
+
 def write(simulation: Simulation, path: Path, folder: File, *, figures: bool) -> Written:
     """Save a run, its gaps to the observed series and, if asked, its figures; see what hangs on the speeds of adjustment.
 
@@ -158,8 +180,11 @@ def document(path: Path, written: Written) -> dict[str, Any]:
     }
 
 
-def show(path: Path, written: Written) -> None:
-    """Show a run: warnings, key figures, gaps, what stands behind them, what certifies them, where they are."""
+def show(path: Path, written: Written, given: str) -> None:
+    """Show a run: warnings, key figures, gaps, what stands behind them, what certifies them, where they are.
+
+    ``given`` is what the user called the scenario.
+    """
     output.say(f"\n{path.provenance.name}, {path.times[0]:%Y-%m-%d} to {path.times[-1]:%Y-%m-%d}, {len(path)} rows")
     if written.every > 1:
         kept = f"every {_ordinal(written.every)} and the last, {written.rows} in all"
@@ -169,8 +194,7 @@ def show(path: Path, written: Written) -> None:
     if len(path) > _IMPACT:
         output.say_table(written.speeds, "\nWhat hangs on the speeds of adjustment, each half-life halved and doubled:")
     else:
-        name = path.provenance.name
-        output.say(f"\nA single period of policy is its impact; what it tends to: reesim solve {name}")
+        output.say(f"\nA single period of policy is its impact; what it tends to: reesim solve {shlex.quote(given)}")
     output.say(f"\n{report.choices_text(path)}")
     output.say(f"\n{report.stability_text(path)}")
     output.say(certificate_line(path).capitalize())

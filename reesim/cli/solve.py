@@ -230,11 +230,11 @@ def show(found: Sequence[Solved], tables: Tables, named: frozenset[str], *, ever
     _say_grids(side_by_side(tables.quantities, place))
     output.say("Baseline = 1 where there is no unit; % is change from the baseline, m USD million a year.")
     output.say(
-        "Welfare is the change of real income. Terms and volume of trade are first-order effects of trade in goods, "
-        "at baseline flows."
+        "Welfare is the change of real income. Terms and volume of trade above are first-order effects, at baseline flows."
     )
     output.say("\nWhere the change of welfare comes from (% of baseline income):")
     _say_grids(side_by_side(tables.channels, place))
+    output.say("Channels average flows before and after: their terms of trade are not the first-order ones.")
     for title, grid in sold_by_sector(found, place) if tables.sectors is not None else ():
         output.say_grid(grid.heads, grid.rows, f"\n{title}")
     if place.left:

@@ -29,6 +29,20 @@ LICENCE = "not stated"
 Key = tuple[str, str]
 
 
+def check_numbers(year: int, scale: float) -> None:
+    """Refuse a year that is none, and a scale that no number of a table can be multiplied by.
+
+    Raises
+    ------
+    DataError
+        Saying what it should be.
+    """
+    if not 1000 <= year <= 9999:
+        raise DataError(f"year {year}: should be a calendar year, 1000 to 9999")
+    if not 0.0 < scale < np.inf:
+        raise DataError(f"scale {scale:g}: should be above 0, what a number of the files is in million USD")
+
+
 def from_frames(
     flows: pd.DataFrame,
     final: pd.DataFrame,
@@ -105,8 +119,9 @@ def world_of_frames(
     Raises
     ------
     DataError
-        If labels do not fit or a cell is not a number.
+        If labels do not fit, a cell is not a number, or year or scale cannot be.
     """
+    check_numbers(year, scale)
     rows, columns = _pairs(flows.index, "rows of flows"), _pairs(flows.columns, "columns of flows")
     _same(rows, columns, "rows of flows", "its columns")
     final_rows = _pairs(final.index, "rows of final demand")

@@ -9,6 +9,7 @@ Columns are separated by commas, or by tabs if there is one in the first row.
 from __future__ import annotations
 
 import csv
+import difflib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from reesim.data.composite import TradeTable
 from reesim.data.compositefiles import read_composite
 from reesim.data.csvfiles import listed, parse_number, read_table
 from reesim.data.grouping import Array, Grouping
-from reesim.data.plain import Key, from_frames
+from reesim.data.plain import Key, check_numbers, from_frames
 from reesim.data.tables import FINAL, load, save
 from reesim.data.tables import composite as composite_of
 from reesim.data.treatments import Losses, Negatives, treat
@@ -59,7 +60,7 @@ def read_plain(
     separator : str
         Between region and sector in single labels.
     drop : sequence of str
-        Rows and columns to leave out (totals, taxes): a label as in the file, or either part of one.
+        Rows and columns to leave out (totals, taxes): a label as in the file, or either part of one. Each must be there.
     value_added : pathlib.Path or str, optional
         A csv file ``region,sector,value``, or the label of a row of `flows`. Columns are checked against it.
     tariffs : pathlib.Path, optional
@@ -72,18 +73,23 @@ def read_plain(
     DataError
         Naming the file and what is wrong with it.
     """
+    check_numbers(year, options.get("scale", 1.0))
     long = _is_long(flows)
     if long and final is not None:
         raise DataError(f"{flows}: a long table holds its final demand as use {FINAL!r}; leave the file {final} out")
     row = str(value_added) if value_added is not None and not Path(value_added).is_file() else None
     added: pd.Series | None
     if long:
-        square, demand, added = *_read_long(flows), None
+        square, demand, added = *_read_long(flows, drop, separator), None
     else:
-        frame, added = _take_row(flows, read_wide(flows, separator), row, separator)
-        square, demand = _split(flows, _dropped(frame, drop, separator), final)
-    if final is not None:
-        demand = _dropped(read_wide(final, separator), [*drop, *([row] if row else [])], separator)
+        frame = read_wide(flows, separator)
+        block = None if final is None else read_wide(final, separator)
+        inside = [label for one in (frame, block) if one is not None for axis in one.axes for label in axis]
+        _refuse_strangers([flows] if final is None else [flows, final], inside, drop, separator)
+        rest, added = _take_row(flows, frame, row, separator)
+        square, demand = _split(flows, _dropped(rest, drop, separator), final)
+        if block is not None:
+            demand = _dropped(block, [*drop, *([row] if row else [])], separator)
     if row is None and value_added is not None:
         added = _read_series(Path(value_added))
     if added is not None:
@@ -267,6 +273,19 @@ def _key(label: str, separator: str) -> Key:
     return first, rest
 
 
+def _refuse_strangers(files: Sequence[Path], labels: Sequence[Key], drop: Sequence[str], separator: str) -> None:
+    """Refuse labels to leave out that are nowhere in the files: a slip of the pen would leave a total in."""
+    firsts, seconds = (list(dict.fromkeys(label[place] for label in labels if label[place])) for place in (0, 1))
+    known = {*firsts, *seconds, *(f"{first}{separator}{rest}" for first, rest in labels)}
+    strangers = [label for label in dict.fromkeys(drop) if label not in known]
+    if strangers:
+        close = [near for label in strangers for near in difflib.get_close_matches(label, list(known), n=1)]
+        meant = f"did you mean {listed(close)}? " if close else ""
+        there = f"there are {listed(firsts)}" + (f", and {listed(seconds)}" if seconds else "")
+        place = " and ".join(map(str, files))
+        raise DataError(f"{place}: drop: no row or column is called {listed(strangers)}; {meant}{there}")
+
+
 def _dropped(frame: pd.DataFrame, drop: Sequence[str], separator: str) -> pd.DataFrame:
     unwanted = set(drop) - {""}
 
@@ -314,9 +333,8 @@ def _split(file: Path, frame: pd.DataFrame, final: Path | None) -> tuple[pd.Data
     return frame.loc[:, inside], frame.loc[:, [not one for one in inside]]
 
 
-def _read_long(file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    import pandas as pd
-
+def _long_cells(file: Path) -> dict[tuple[str, str, str, str], float]:
+    """Flows of a long file by exporter, sector, importer and use."""
     cells: dict[tuple[str, str, str, str], float] = {}
     lines = _lines(file)
     header = [cell.casefold() for cell in next(lines)]
@@ -333,6 +351,21 @@ def _read_long(file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         if key in cells:
             raise DataError(f"{file}: row {position}: {','.join(key)} stands twice; keep one of the rows")
         cells[key] = parse_number(value, file, position, "value")
+    return cells
+
+
+def _read_long(file: Path, drop: Sequence[str], separator: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Square of flows and block of final demand of a long file, without the lines of what is left out."""
+    import pandas as pd
+
+    cells = _long_cells(file)
+    _refuse_strangers([file], [label for key in cells for label in (key[:2], key[2:])], drop, separator)
+    unwanted = set(drop)
+
+    def keep(first: str, rest: str) -> bool:
+        return not {first, rest, f"{first}{separator}{rest}"} & unwanted
+
+    cells = {key: value for key, value in cells.items() if keep(*key[:2]) and keep(*key[2:])}
     regions = dict.fromkeys(region for key in cells for region in (key[0], key[2]))
     sectors = dict.fromkeys(sector for key in cells for sector in (key[1], key[3]) if sector != FINAL)
     pairs = [(region, sector) for region in regions for sector in sectors]

@@ -38,11 +38,11 @@ NO_EXPORTER = "none"
 
 
 class Refused(ValueError):
-    """A field is refused, with a hint apart from the message."""
+    """A field is refused, with a hint apart from the message; `whole` if it is rather the block that the field is in."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, whole: bool = False) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.whole = hint, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +351,7 @@ def _translate(item: Any, path: KeyPath, value: object, keys_of: Mapping[str, It
         return Found(path, f"should be {_EXPECTED[kind]}, not {shown(value)}")
     if kind == "value_error":
         cause = context["error"]
-        return Found(path, str(cause), getattr(cause, "hint", ""))
+        return Found(path[:-1] if getattr(cause, "whole", False) else path, str(cause), getattr(cause, "hint", ""))
     if kind == "string_pattern_mismatch":
         return Found(path, f"should be letters, digits, dots, dashes and underscores only, not {shown(value)}")
     if kind == "finite_number":

@@ -78,6 +78,7 @@ class Scenario(Block):
     _overrides: Overrides = PrivateAttr(default_factory=dict)
     _setting: Setting | None = PrivateAttr(default=None)
     _given: World | None = PrivateAttr(default=None)
+    _dated: bool = PrivateAttr(default=True)
 
     @field_validator("policies", mode="before")
     @classmethod
@@ -158,6 +159,11 @@ class Scenario(Block):
     def overrides(self) -> Overrides:
         """What was replaced, by dotted path, in order."""
         return dict(self._overrides)
+
+    @property
+    def has_calendar(self) -> bool:
+        """Whether it gives a calendar; if not, its own is the one year of a question of comparative statics."""
+        return self._dated
 
     @property
     def world(self) -> World:
@@ -292,7 +298,7 @@ def _build(source: Source, overrides: Overrides, given: World | None) -> Scenari
             _few(sorted(problems, key=lambda problem: (problem.line == 0, problem.line, problem.column)))
         )
     scenario._source, scenario._overrides = source, overrides
-    scenario._setting, scenario._given = outside, given
+    scenario._setting, scenario._given, scenario._dated = outside, given, "calendar" in data
     return scenario
 
 
@@ -321,7 +327,7 @@ def _validate(data: Any, outside: Setting, folder: Path) -> tuple[Scenario | Non
         # The block is named even if empty, so that its defaults are checked against the world as well.
         scenario = Scenario.model_validate({"parameters": {}, **_one_period(data), **data}, context=context)
     except ValidationError as error:
-        found = list(findings(error, data, _KEYS))
+        found = list(_without_calendar(findings(error, data, _KEYS), data))
     return scenario, [*outside.found, *found, *context.found]
 
 
@@ -335,6 +341,12 @@ def _one_period(data: Mapping[str, Any]) -> dict[str, object]:
         except (ValueError, KeyError, TypeError):
             continue  # said by the check of the item itself
     return {"calendar": {"start": max(starts), "end": max(starts), "step": "year"}} if starts else {}
+
+
+def _without_calendar(found: Iterable[Found], data: Mapping[str, Any]) -> Iterable[Found]:
+    """Leave a missing calendar out where there are policies: it would come from them, and what is wrong is in them."""
+    given = "calendar" in data or "policies" not in data or data["policies"] == []
+    return (item for item in found if given or item.path != ("calendar",))
 
 
 def _out_of_place(items: Iterable[object], world: World | None, technology: object) -> Iterable[Found]:

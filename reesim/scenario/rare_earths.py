@@ -81,7 +81,8 @@ class Quota(Instrument):
     @classmethod
     def _one_limit(cls, share: float | None, info: ValidationInfo) -> float | None:
         if "tonnes" in info.data and (share is None) == (info.data["tonnes"] is None):
-            raise Refused(f"a quota has either tonnes or a share of baseline {cls.volume}, exactly one of the two")
+            message = f"a quota has either tonnes or a share of baseline {cls.volume}, exactly one of the two"
+            raise Refused(message, "give tonnes or share" if share is None else "", whole=share is None)
         return share
 
     @property
@@ -204,7 +205,8 @@ class Mine(Instrument):
     @classmethod
     def _one_capacity(cls, share: float | None, info: ValidationInfo) -> float | None:
         if "tonnes" in info.data and (share is None) == (info.data["tonnes"] is None):
-            raise Refused("a mine has either tonnes a year or a share of the world's baseline supply, exactly one")
+            message = "a mine has either tonnes a year or a share of the world's baseline supply, exactly one"
+            raise Refused(message, "give tonnes or share" if share is None else "", whole=share is None)
         return share
 
     @property

@@ -15,6 +15,14 @@ from reesim.labels import Labels
 
 Flow = tuple[str, str, str]
 
+MAX_RATE = 20.0
+"""Ad-valorem rate above which per cent are taken for a fraction: no tariff in force comes near 2,000 %."""
+
+
+def too_high(rate: float) -> str:
+    """Say what a rate above `MAX_RATE` would be."""
+    return f"a rate of {rate:g} is {100.0 * rate:,.0f} %"
+
 
 @dataclass(frozen=True, slots=True)
 class RateFile:
@@ -27,7 +35,7 @@ class RateFile:
     flows : tuple of (str, str, str)
         Codes of exporter, importer and sector; each flow once.
     rates : tuple of float
-        Ad-valorem rates, above -1.
+        Ad-valorem rates, above -1 and at most `MAX_RATE`.
     """
 
     name: str
@@ -78,6 +86,9 @@ def read_rates(file: Path, name: str, regions: Labels | None, sectors: Labels | 
         rates[flow] = parse_number(text, file, number, "rate")
         if rates[flow] <= -1.0:
             raise DataError(f"{file}: row {number}, column 'rate': should be above -1, not {text}")
+        if (rate := rates[flow]) > MAX_RATE:
+            remedy = f"write {rate / 100.0:g} for {rate:g} %"
+            raise DataError(f"{file}: row {number}, column 'rate': {too_high(rate)}; {remedy}")
     return RateFile(name, tuple(rates), tuple(rates.values()))
 
 

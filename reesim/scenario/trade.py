@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, ValidationInfo, fie
 from reesim.errors import DataError
 from reesim.scenario.checking import Line, Positive, Refused, RegionCodes, SectorCodes, folder_of, world_of
 from reesim.scenario.instruments import Day, Instrument, Rates, listed
-from reesim.scenario.rate_files import RateFile, read_rates
+from reesim.scenario.rate_files import MAX_RATE, RateFile, read_rates, too_high
 
 
 def _read(name: str, info: ValidationInfo) -> RateFile:
@@ -23,7 +23,18 @@ def _read(name: str, info: ValidationInfo) -> RateFile:
 
 # A file's name where it is written, its rates where it is used.
 _RateFile = Annotated[Line, AfterValidator(_read), PlainSerializer(str, return_type=str)]
-_Rate = Annotated[float, Field(gt=-1.0)]
+
+
+def _not_per_cent(rate: float) -> float:
+    if rate > MAX_RATE:
+        raise Refused(too_high(rate), f"write {rate / 100.0:g} for {rate:g} %")
+    return rate
+
+
+# The bound is checked by hand, for the sake of its message; editors know it from the schema.
+_BOUND = Field(json_schema_extra={"maximum": MAX_RATE})
+_Addition = Annotated[float, _BOUND, AfterValidator(_not_per_cent)]
+_Rate = Annotated[float, Field(gt=-1.0), _BOUND, AfterValidator(_not_per_cent)]
 
 
 def _between_two(partners: tuple[str, ...] | None, others: tuple[str, ...] | None, what: str) -> None:
@@ -40,7 +51,7 @@ class Tariff(Instrument):
 
     type: Literal["tariff"] = "tariff"
     rate: _Rate | None = None
-    add: float | None = None
+    add: _Addition | None = None
     file: Annotated[_RateFile | None, Field(validate_default=True)] = None
     exporters: RegionCodes = None
     importers: RegionCodes = None
@@ -50,8 +61,11 @@ class Tariff(Instrument):
     @classmethod
     def _one_rate(cls, file: object, info: ValidationInfo) -> object:
         given = [info.data["rate"], info.data["add"], file] if {"rate", "add"} <= set(info.data) else []
-        if given and sum(value is not None for value in given) != 1:
-            raise Refused("a tariff has a rate, an addition (add) or a file, exactly one of the three")
+        number = sum(value is not None for value in given)
+        if given and number != 1:
+            message = "a tariff has a rate, an addition (add) or a file, exactly one of the three"
+            # Of what is not there no line could be named but that of the tariff itself.
+            raise Refused(message, "" if number else "give rate, add or file", whole=file is None)
         return file
 
     @field_validator("exporters", "importers", "sectors")
@@ -95,7 +109,7 @@ class GoodsExportTax(Instrument):
 
     type: Literal["goods_export_tax"] = "goods_export_tax"
     rate: _Rate | None = None
-    add: Annotated[float | None, Field(validate_default=True)] = None
+    add: Annotated[_Addition | None, Field(validate_default=True)] = None
     exporters: RegionCodes = None
     destinations: RegionCodes = None
     sectors: SectorCodes = None
@@ -104,7 +118,8 @@ class GoodsExportTax(Instrument):
     @classmethod
     def _one_rate(cls, add: float | None, info: ValidationInfo) -> float | None:
         if "rate" in info.data and (add is None) == (info.data["rate"] is None):
-            raise Refused("an export tax has a rate or an addition (add), exactly one of the two")
+            message = "an export tax has a rate or an addition (add), exactly one of the two"
+            raise Refused(message, "give rate or add" if add is None else "", whole=add is None)
         return add
 
     @field_validator("destinations")

@@ -12,10 +12,6 @@ import numpy as np
 
 from reesim._core.layout import Array, Parameters
 
-CLOSED = 1e10
-"""Largest entry of an inverse that is one: a region that trades a billionth of its income has about as much."""
-
-
 WELL_POSED = 1e8
 """Condition number, in the norm of column sums, up to which an inverse speeds anything up."""
 

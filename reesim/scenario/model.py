@@ -25,6 +25,7 @@ from reesim.scenario.blocks import (
     labels_of,
     theta,
 )
+from reesim.scenario.bundle import bundled_files, read_source
 from reesim.scenario.calendar import Calendar, parse_start
 from reesim.scenario.checking import (
     MAX_PROBLEMS,
@@ -39,7 +40,6 @@ from reesim.scenario.checking import (
     world_of,
 )
 from reesim.scenario.clashes import conflicts, file_conflicts
-from reesim.scenario.library import bundled_files, read_source
 from reesim.scenario.overrides import Overrides, address, apply, parse_assignment, plain, written_as
 from reesim.scenario.policy import INSTRUMENTS, Policy, PolicySchedule
 from reesim.scenario.worlds import DEFAULT_REGIONS, DEFAULT_SECTORS, NO_RARE_EARTHS, Setting, default_world, setting_of

@@ -128,10 +128,12 @@ class TestStability:
         # its own tolerance is 1e-6, and that of differences around 1e-8
         assert abscissa(deck, none, deck.baseline_row()) == pytest.approx(whole, abs=1e-5)
 
-    def test_without_research_nothing_enters(self, deck):
-        """The spectrum is empty, and nothing can be unstable."""
-        still = Economy(deck.calibration.replace(mu=1e15, theta=0.0))
-        assert abscissa(still, no_policy(still.parameters), still.baseline_row()) == pytest.approx(-1.0, abs=1.0)
+    @pytest.mark.parametrize("mu", [6.5, 1e15])
+    def test_varieties_that_make_nothing_cheaper_close_their_own_gaps(self, deck, mu):
+        """Without scale economies measures feed back on nothing: every mode of entry has the speed of entry itself."""
+        still = Economy(deck.calibration.replace(mu=mu, theta=0.0))
+        # differences of steps solved to 1e-13, over 1e-4: eight digits
+        assert abscissa(still, no_policy(still.parameters), still.baseline_row()) == pytest.approx(-1.0, abs=1e-7)
 
     @pytest.mark.parametrize("delta", [0.4, 0.45, 0.5])
     def test_beyond_the_edge_solutions_exist_and_are_called_unstable(self, tax_scenario, delta):
@@ -320,3 +322,19 @@ class TestResult:
     def test_numbers_cannot_be_overwritten(self, found):
         with pytest.raises(ValueError, match="read-only"):
             found.array("wage")[0] = 2.0
+
+
+@pytest.mark.parametrize(("tonnes", "slack"), [(93_800, True), (40_000, False)])
+def test_a_production_quota_that_no_mine_would_meet_is_said(tonnes, slack):
+    """Baseline output depends on the rare-earth shares: the same tonnes may bind or not."""
+    item = {"type": "production_quota", "tonnes": tonnes, "start": "2012-01", "end": "2012-12"}
+    scenario = Scenario.load("deck_tax").replace({"policies": [item]})
+    found = reesim.solve(scenario, "2012", "fixed")
+    assert any("does not bind" in alert for alert in found.alerts) == slack
+    assert (found.array("ree_mine_price") == pytest.approx(1.0, abs=1e-9)) == slack
+
+
+def test_an_abscissa_near_zero_warns_where_the_edge_was_not_searched_for():
+    near, far = (stability.Stability(True, worst, 2.0, 0.35) for worst in (-0.03, -0.4))
+    assert "close to zero" in near.alerts(0.2)[0]
+    assert far.alerts(0.2) == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from reesim.labels import Labels
 if TYPE_CHECKING:
     from reesim.data.composite import TradeTable
     from reesim.data.tables import WorldTable
-    from reesim.scenario import Scenario
+    from reesim.scenario import Elasticities, Scenario
     from reesim.scenario.checking import World
 
 Array = npt.NDArray[np.float64]
@@ -49,7 +50,8 @@ class Calibration:
     ree_share_is : (N, S) ndarray
         Share of the R bundle in value added, (23).
     sigma_s, epsilon_s, gamma_s : (S,) ndarray
-        Elasticities and weights; gamma is kept for the record, the shares carry it.
+        Elasticities and weights; gamma is kept for the record, the shares carry it. Where the shares come from
+        requirements gamma is what the world's share of each sector implies, (23).
     rho, mu, theta : float
         Elasticities of (12) and (3), and (4)'s exponent.
     baseline_tax : float
@@ -259,6 +261,46 @@ def bundle_share(gamma: Array, epsilon: Array) -> Array:
     return share
 
 
+def bundle_weight(share: Array, epsilon: Array) -> Array:
+    """Weight of the R bundle that a share of value added implies, the inverse of `bundle_share`, (23).
+
+    Parameters
+    ----------
+    share, epsilon : array_like of one shape
+        Shares in [0, 1) at a baseline relative price of one, and elasticities of substitution, above 0.
+
+    Returns
+    -------
+    ndarray
+        Zero where the share is zero.
+    """
+    share, epsilon = np.asarray(share, dtype=float), np.asarray(epsilon, dtype=float)
+    # At a relative price of one (23) raises odds to a power, so that its inverse is itself at the inverse power.
+    return bundle_share(share, 1.0 / epsilon)
+
+
+def requirement_pattern(requirement_s: Array, output_is: Array, value_added_is: Array) -> Array:
+    """Shares of value added in proportion to rare earths needed per dollar of output, before any scale [ours].
+
+    Parameters
+    ----------
+    requirement_s : (S,)
+        USD of rare earths per USD of output.
+    output_is, value_added_is : (N, S)
+        Million USD.
+
+    Returns
+    -------
+    (N, S) ndarray
+        Requirement x output / value added; zero where nothing is made.
+    """
+    # Where output leaves no value added there is no baseline, which the calibration says.
+    made = (output_is > 0.0) & (value_added_is > 0.0)
+    needed = requirement_s / requirement_s.max() * output_is
+    pattern: Array = np.divide(needed, value_added_is, out=np.zeros_like(needed), where=made)
+    return pattern
+
+
 def accounts_share(pattern_is: Array, value_added_is: Array, mu: float, value_i: Array) -> Array:
     """Scale a pattern of shares by one factor a region so that rare-earth use has given values, (23) [ours].
 
@@ -285,7 +327,8 @@ def calibrate(scenario: Scenario, table: WorldTable | TradeTable | None = None) 
     Raises
     ------
     CalibrationError
-        If the table is not the one that the scenario speaks of, or it and the parameters do not give a balanced baseline.
+        If the table is not the one that the scenario speaks of, or it and the parameters do not give a balanced baseline
+        or not the rare earths of the accounts.
     """
     from reesim.data import tables
 
@@ -296,28 +339,92 @@ def calibrate(scenario: Scenario, table: WorldTable | TradeTable | None = None) 
             f"the scenario speaks of {_size(world)}, and the table has {_size(composite)} or others: "
             "name the table in calibration.table"
         )
-    epsilon, gamma = np.array(elasticities.epsilon_s), np.array(elasticities.gamma_s)
     mu = min(elasticities.mu, LARGEST_MU)
-    pattern = np.where(composite.output_js > 0.0, bundle_share(gamma, epsilon), 0.0)
-    choices = _choices(scenario, composite)
-    if block.ree_shares == "accounts" and world.exporter is not None:
-        accounts = tables.load_rare_earth_accounts().set_index("key")["value"]
-        split = np.array([accounts[f"use_share.{code}"] for code in composite.regions.codes], dtype=float)
-        value = float(accounts["market_value"]) * split / split.sum()
-        pattern = accounts_share(pattern, composite.value_added_is, mu, value)
+    share, gamma = _rare_earths(scenario, composite, elasticities, mu)
     return Calibration(
         year=composite.year, regions=composite.regions, sectors=composite.sectors, exporter=world.exporter,
         trade_jis=composite.trade_jis, materials_iks=composite.materials_iks, final_is=composite.final_is,
-        ree_share_is=pattern, sigma_s=np.array(elasticities.sigma_s), epsilon_s=epsilon, gamma_s=gamma,
+        ree_share_is=share, sigma_s=np.array(elasticities.sigma_s), epsilon_s=np.array(elasticities.epsilon_s),
+        gamma_s=gamma,
         rho=elasticities.rho, mu=mu, theta=elasticities.theta,
         baseline_tax=block.baseline_tax, baseline_exports_tonnes=block.baseline_exports_tonnes,
         tariff_jis=composite.tariff_jis, ree_elasticity_i=np.array(elasticities.ree_supply_i),
-        entry_cost=scenario.entry_cost, deficit=scenario.deficit, signed=composite.keeps_negatives, choices=choices,
+        entry_cost=scenario.entry_cost, deficit=scenario.deficit, signed=composite.keeps_negatives,
+        choices=_choices(scenario, composite),
     )  # fmt: skip
+
+
+def _rare_earths(scenario: Scenario, table: TradeTable, elasticities: Elasticities, mu: float) -> tuple[Array, Array]:
+    """Shares of the R bundle in value added, (N, S), and its weights, (S,), (23)."""
+    world, epsilon, added = scenario.world, np.array(elasticities.epsilon_s), table.value_added_is
+    chosen = scenario.calibration.ree_shares if world.exporter is not None else "none"
+    if world.requirements is None:
+        if chosen == "io_table":
+            raise CalibrationError("this scenario was put together by hand and has read no requirements: load it")
+        gamma = np.array(elasticities.gamma_s)
+        share = np.where(table.output_js > 0.0, bundle_share(gamma, epsilon), 0.0)
+        return _to_accounts(share, table, mu) if chosen == "accounts" else share, gamma
+    needed = np.array([world.requirements.by_sector[code] for code in table.sectors])
+    share = _to_accounts(requirement_pattern(needed, table.output_js, added), table, mu)
+    whole = added.sum(axis=0)
+    mean = np.divide((share * added).sum(axis=0), whole, out=np.zeros_like(whole), where=whole > 0.0)
+    return share, bundle_weight(mean, epsilon)
+
+
+def _to_accounts(pattern: Array, table: TradeTable, mu: float) -> Array:
+    """Scale a pattern of shares by one factor a region to the rare-earth accounts, (23) [ours]."""
+    from reesim.data import tables
+
+    accounts = tables.load_rare_earth_accounts().set_index("key")["value"]
+    split = np.array([accounts[f"use_share.{code}"] for code in table.regions], dtype=float)
+    value = float(accounts["market_value"]) * split / split.sum()
+    idle = ~(pattern * table.value_added_is > 0.0).any(axis=1)
+    if idle.any():
+        at = int(idle.argmax())
+        raise CalibrationError(
+            f"the accounts have {value[at]:,.0f} million USD of rare earths used in {table.regions.codes[at]}, where no "
+            "sector that uses any produces: let another sector use some, or take calibration.ree_shares: deck"
+        )
+    share = accounts_share(pattern, table.value_added_is, mu, value)
+    if not (share < 1.0).all():
+        i, s = np.unravel_index(int(share.argmax()), share.shape)
+        raise CalibrationError(
+            f"rare earths would be {share[i, s]:.3g} times the value added of {table.sectors.codes[s]} in "
+            f"{table.regions.codes[i]}, by the accounts' {value[i]:,.0f} million USD there: let larger sectors use some"
+        )
+    return share
 
 
 def _size(labels: World | TradeTable) -> str:
     return f"{len(labels.regions)} regions x {len(labels.sectors)} sectors"
+
+
+def _requirement_words(scenario: Scenario) -> str:
+    needed = scenario.world.requirements
+    doubt = f"; {needed.doubt}" if needed is not None and needed.doubt else ""
+    return (
+        f"io_table: {needed}, scaled by region to observed use, gamma implied by (23) "
+        f"[ours; regional split unverified{doubt}]"
+    )
+
+
+def _estimate_words(scenario: Scenario) -> str:
+    """Which file epsilon and gamma are from, and where the scenario does not follow it."""
+    elasticities, parameters = scenario.elasticities(), scenario.parameters
+    told = elasticities.estimated
+    if told is None:
+        raise CalibrationError("this scenario was put together by hand and has read no estimates: load it")
+    words = [f"{Path(told.file).name}, {told.digest}: {told.source}, at mu {told.mu:g} and delta {told.delta:g}"]
+    if elasticities.gamma_s is None:
+        words.append("gamma not the file's but implied by (23)")
+    own = [name for name in ("epsilon", "gamma") if set(getattr(parameters, name)) & set(told.sectors)]
+    if own:
+        words.append(f"some {' and '.join(own)} replaced by the scenario")
+    if scenario.technology != "none" and (parameters.mu, parameters.delta) != (told.mu, told.delta):
+        words.append(
+            f"the scenario has mu {parameters.mu:g} and delta {parameters.delta:g}, at which epsilon would differ"
+        )
+    return "; ".join(words)
 
 
 def _choices(scenario: Scenario, table: TradeTable) -> dict[str, str]:
@@ -325,6 +432,7 @@ def _choices(scenario: Scenario, table: TradeTable) -> dict[str, str]:
     shares = {
         "deck": "deck: (23) at a relative price of one everywhere",
         "accounts": "accounts: (23) scaled by region to observed use [ours; regional split unverified]",
+        "io_table": _requirement_words(scenario),
         "none": "none",
     }
     choices = {"table": f"{table.source}, {table.year}"}
@@ -334,6 +442,8 @@ def _choices(scenario: Scenario, table: TradeTable) -> dict[str, str]:
     choices["rare-earth shares"] = (
         shares[scenario.calibration.ree_shares] if rare else "none: no sector uses rare earths"
     )
+    if scenario.estimates_path is not None:
+        choices["elasticities"] = _estimate_words(scenario)
     choices["deficits"] = scenario.deficit.replace("_", " ")
     if scenario.technology == "none":
         return choices

@@ -5,23 +5,35 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import reesim
+import reesim.empirics
 
 PACKAGE = Path(reesim.__file__).parent
-MODULES = {
-    ".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): file
-    for file in PACKAGE.rglob("*.py")
-}
+EMPIRICS = Path(reesim.empirics.__file__).parent
+
+
+def modules(folder: Path, prefix: str = "") -> dict[str, Path]:
+    """Files of a package by the names of their modules, without the leading ``reesim.``."""
+    files = {".".join(file.relative_to(folder).with_suffix("").parts): file for file in folder.rglob("*.py")}
+    return {(prefix + name).removesuffix(".__init__"): file for name, file in files.items()}
+
+
+# In a checkout the empirics stand beside the package and a link leads to them, which a search from above does not follow.
+MODULES = modules(PACKAGE) | modules(EMPIRICS, "empirics.")
+
+EXERCISES = ("iotable", "panels", "patents", "regress", "structural", "delta")
 
 OWNERS = {
-    "h5py": ("results.store",), "networkx": ("network",), "matplotlib": ("plotting",), "ruamel": ("scenario.yaml_source",),
-    "typer": ("cli",), "rich": ("cli",), "pydantic": ("scenario",), "xarray": ("results.path",), "rdata": ("data.wiod",),
-    "openpyxl": ("data.wiod",), "pyfixest": (),
+    "h5py": ("results.store",), "networkx": ("network",), "matplotlib": ("plotting", *(f"empirics.{room}.figures" for room in EXERCISES)),
+    "ruamel": ("scenario.yaml_source",), "typer": ("cli", "empirics.cli"), "rich": ("cli", "empirics.cli"),
+    "pydantic": ("scenario",), "xarray": ("results.path",), "rdata": ("data.wiod",), "openpyxl": ("data.wiod",),
+    "pyfixest": ("empirics",),
 }  # fmt: skip
 """Which module, or package with all in it, may import a library."""
 
@@ -38,6 +50,7 @@ HEAVY = (
     "xarray",
     "pyfixest",
     "numpy",
+    "reesim.empirics",
 )
 
 
@@ -74,8 +87,26 @@ def own(module: str, deep: bool) -> set[str]:
     return {name for name in names if name in MODULES or name.startswith("_core.")} - {module}
 
 
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+    "setuptools"
+]
+
+
+def test_every_folder_of_modules_is_installed():
+    """Packages are listed by name, and one that is forgotten is missing only where nobody looks: once installed."""
+    folders = {name.rpartition(".")[0] for name in MODULES if "." in name} | {"empirics"}
+    assert {f"reesim.{folder}" for folder in folders} <= set(PROJECT["packages"])
+
+
+def test_every_table_of_the_empirics_is_installed():
+    shipped = {file for pattern in PROJECT["package-data"]["reesim.empirics"] for file in EMPIRICS.glob(pattern)}
+    there = {file for file in (EMPIRICS / "data").rglob("*") if file.is_file()}
+    assert there <= shipped
+
+
 def test_the_package_was_found():
     assert {"errors", "simulation", "_core.reference", "results.store"} <= set(MODULES)
+    assert {"empirics", "empirics.cli", "empirics.iotable"} <= set(MODULES)
 
 
 @pytest.mark.parametrize("library", OWNERS)
@@ -109,9 +140,11 @@ LAYERS = (
     ("simulation",),
     ("sensitivity", "observed", "moments", "report"),
     ("plotting",),
+    ("empirics",),
     ("cli", "__main__"),
+    ("empirics.cli", "empirics.__main__"),
 )
-"""From the bottom up; a module imports from its own layer and those below."""
+"""From the bottom up; a module imports from its own layer and those below. The empirics have a rule of their own, too."""
 
 
 def within(module: str, place: str) -> bool:
@@ -129,6 +162,14 @@ def layer(module: str) -> int:
 def test_imports_point_down(module):
     for name in own(module, deep=True) - {""}:
         assert layer(name) <= layer(module), f"{module} imports {name}, which stands above it"
+
+
+def test_the_engine_knows_nothing_of_the_empirics():
+    engine = [module for module in MODULES if not within(module, "empirics")]
+    for module in engine:
+        known = [name for name in imports(module, deep=True) if within(name, "reesim.empirics")]
+        assert not known, f"{module} imports {known[0]}"
+    assert not any(within(home, "empirics") for home in reesim._HOME.values())
 
 
 def test_results_can_be_read_without_the_engine():
@@ -166,7 +207,8 @@ def test_drawing_is_not_imported_to_simulate():
         "import sys, reesim; s = reesim.Scenario.load('baseline')\n"
         "s = s.replace({'calendar.end': '2010-02', 'calendar.start': '2010-01'})\n"
         "reesim.Simulation(s).run()\n"
-        "print([name for name in ('matplotlib', 'h5py', 'typer', 'rich', 'xarray') if name in sys.modules])"
+        "foreign = ('matplotlib', 'h5py', 'typer', 'rich', 'xarray', 'pyfixest', 'reesim.empirics')\n"
+        "print([name for name in foreign if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
     assert done.stdout.strip() == "[]"

@@ -146,8 +146,8 @@ def _console(stream: TextIO) -> Console:
 
 
 @contextlib.contextmanager
-def progress(label: str, quiet: bool) -> Iterator[Progress | None]:
-    """Give what a simulation reports its progress to: a bar on a terminal, a few lines otherwise, None if quiet."""
+def progress(label: str, quiet: bool, unit: str = "periods") -> Iterator[Progress | None]:
+    """Give what a simulation or a study reports its progress to: a bar on a terminal, a few lines otherwise, None if quiet."""
     if quiet:
         yield None
     elif sys.stderr.isatty():
@@ -159,10 +159,10 @@ def progress(label: str, quiet: bool) -> Iterator[Progress | None]:
             task = bar.add_task(tame(label), total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
     else:
-        yield _lines(label)
+        yield _lines(label, unit)
 
 
-def _lines(label: str) -> Progress:
+def _lines(label: str, unit: str) -> Progress:
     told = 0
 
     def report(done: int, total: int) -> None:
@@ -170,7 +170,7 @@ def _lines(label: str) -> Progress:
         quarter = _PROGRESS_LINES * done // max(total, 1)
         if quarter > told:
             told = quarter
-            note(f"{label}: {done} of {total} periods")
+            note(f"{label}: {done} of {total} {unit}")
 
     return report
 

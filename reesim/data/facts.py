@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DATA = Path(__file__).parent
+REQUIREMENTS = DATA / "ree_requirements.csv"
 UNVERIFIED = "unverified"
 """What every output says of a number whose status is M, from memory."""
 
-_NUMBERS = ("value", "epsilon", "gamma", "million")
+_NUMBERS = ("value", "epsilon", "gamma", "million", "total", "direct")
 
 
 def load_elasticities() -> pd.DataFrame:
@@ -25,6 +26,11 @@ def load_elasticities() -> pd.DataFrame:
 def load_rare_earth_accounts() -> pd.DataFrame:
     """Rare-earth market of 2009: columns key, value, unit, status, source, flag; shares as ``use_share.CHN``."""
     return read_facts(DATA / "rare_earth_accounts.csv")
+
+
+def load_ree_requirements() -> pd.DataFrame:
+    """Rare earths by sector, USD per USD of output: columns sector, total, direct, status, source, note, flag."""
+    return read_facts(REQUIREMENTS)
 
 
 def load_employment() -> pd.DataFrame:

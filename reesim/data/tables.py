@@ -25,6 +25,7 @@ from reesim.data.facts import UNVERIFIED as UNVERIFIED
 from reesim.data.facts import load_elasticities as load_elasticities
 from reesim.data.facts import load_employment as load_employment
 from reesim.data.facts import load_rare_earth_accounts as load_rare_earth_accounts
+from reesim.data.facts import load_ree_requirements as load_ree_requirements
 from reesim.data.facts import read_facts as read_facts
 from reesim.data.grouping import Array as Array
 from reesim.data.grouping import Grouping as Grouping

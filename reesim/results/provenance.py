@@ -165,7 +165,7 @@ def has_rare_earths(choices: Mapping[str, str]) -> bool:
 
 
 def input_digests(scenario: Scenario) -> dict[str, str]:
-    """Digest the files of rates and elasticities that a scenario names; the table's numbers are in the calibration's hash.
+    """Digest the files that a scenario names beside its table, whose numbers are in the calibration's hash.
 
     Returns
     -------
@@ -175,6 +175,10 @@ def input_digests(scenario: Scenario) -> dict[str, str]:
     files: dict[str, Path] = {}
     if scenario.trade_elasticity_path is not None:
         files["calibration.trade_elasticity"] = scenario.trade_elasticity_path
+    if scenario.ree_requirements_path is not None:
+        files["calibration.ree_requirements"] = scenario.ree_requirements_path
+    if scenario.estimates_path is not None:
+        files["parameters.from"] = scenario.estimates_path
     for position, policy in enumerate(scenario.policies):
         name = getattr(policy, "file", None)
         if name is not None:

@@ -6,24 +6,21 @@ for its own beginning at byte 512 too, so every HDF5 reader opens a sealed image
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import os
 import pathlib
-import secrets
 import stat
 import struct
 from typing import BinaryIO
 
 from reesim.errors import StoreError
+from reesim.results.whole import write_whole
 
 BLOCK = 512
 MAGIC = b"reesim path\r\n\x1a\n\x00"
 VERSION = 1
 _HEADER = struct.Struct("<16sIQ32s")
 _ADVICE = "Ask for the file again, or run the scenario again."
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def seal(payload: bytes) -> bytes:
@@ -76,73 +73,13 @@ def _verified(file: str | pathlib.Path, stream: BinaryIO) -> bytes:
 def write(file: str | pathlib.Path, payload: bytes) -> pathlib.Path:
     """Write sealed bytes, whole or not at all, and return the file's full path.
 
-    The bytes go to a temporary file in the same folder and onto the disk before they take the file's name, so at every
-    instant the name stands for a whole file: the old one or the new one.
-
     Raises
     ------
     StoreError
         If anything fails; what stood there before is unharmed, and no temporary file is left.
     """
-    folder = pathlib.Path(file).parent
-    try:
-        # Through symbolic links: replacing the link itself would leave the file it names stale.
-        target = pathlib.Path(os.path.realpath(file))
-        folder = target.parent
-        if target.exists() and not target.is_file():
-            raise StoreError(f"{file}: is not a regular file, so it is not replaced; give another name")
-        _replace(target, seal(payload))
-    except OSError as error:
-        raise StoreError(f"{file}: not written: {_remedy(error, folder)}") from error
-    except ValueError as error:
-        raise StoreError(f"{file!r}: not a name that a file can have: {error}") from error
-    return target
-
-
-def _replace(target: pathlib.Path, data: bytes) -> None:
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o666)
-    try:
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, target)  # noqa: PTH105 - beside the other system calls
-    except BaseException:  # an interrupt must not leave the temporary file either; it goes on up
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _flush_folder(target.parent)
-
-
-def _flush_folder(folder: pathlib.Path) -> None:
-    """Put the new name itself onto the disk, where the system can do that."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems have no such call; theirs is then the only promise there is.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
-            raise
-    finally:
-        os.close(descriptor)
+    return write_whole(file, seal(payload), "; the result is still in memory")
 
 
 def _reason(error: BaseException) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-
-
-def _remedy(error: OSError, folder: pathlib.Path) -> str:
-    if error.errno in _FULL:
-        return f"{_reason(error)}. Make room in {folder}, or save elsewhere; the result is still in memory."
-    if error.errno == errno.ENOENT:
-        return f"there is no folder {folder}. Make it first, or save elsewhere."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{_reason(error)}. Save to a folder you may write to; {folder} is not one."
-    return f"{_reason(error)}. Save elsewhere; the result is still in memory."

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, PlainSerializer, Tag, ValidationInfo, field_validator
 
-from reesim.errors import LabelError
+from reesim.errors import InputError, LabelError
 from reesim.labels import Labels
 from reesim.scenario.checking import (
     AboveOne,
@@ -32,7 +32,8 @@ from reesim.scenario.checking import (
     shown,
     world_of,
 )
-from reesim.scenario.worlds import DEFAULT_TABLE
+from reesim.scenario.estimates import Draws, EstimatedElasticities, Fit
+from reesim.scenario.worlds import DEFAULT_TABLE, NO_RARE_EARTHS, default_world
 from reesim.variables import VARIABLES
 
 DEFAULT_SIGMA = 6.0
@@ -99,14 +100,16 @@ class CalibrationBlock(Block):
     trade_elasticity: Line | None = None
     exporter: ExporterCode | None = None
     negative_final_demand: Literal["as_is", "clip"] = "as_is"
-    ree_shares: Literal["deck", "accounts", "none"] = "deck"
+    ree_shares: Literal["deck", "accounts", "io_table", "none"] = "deck"
+    ree_requirements: Line | None = None
     baseline_tax: float = Field(default=0.0, gt=-1.0)
     baseline_exports_tonnes: Positive = 43_900.0
 
 
 class ParameterBlock(Block):
-    """Elasticities; those by sector override the defaults of the calibration one by one."""
+    """Elasticities; those by sector override a file's and the defaults of the calibration one by one."""
 
+    from_: Line | None = Field(default=None, alias="from")
     sigma: Sigma = DEFAULT_SIGMA
     rho: Positive = DEFAULT_RHO
     mu: AboveOne = DEFAULT_MU
@@ -140,7 +143,9 @@ class ParameterBlock(Block):
         world, known = world_of(info), info.data
         # In a world without rare earths nothing is replaced.
         if world is not None and world.exporter is not None and {"mu", "delta", "gamma"} <= set(known):
-            report(info, _too_substitutable(world, known["gamma"], epsilon, theta(known["delta"], known["mu"])))
+            origin = ", by the file of estimates or the default," if known.get("from_") else ", the default,"
+            exponent = theta(known["delta"], known["mu"])
+            report(info, _too_substitutable(world, known["gamma"], epsilon, exponent, origin))
         return epsilon
 
     @property
@@ -188,13 +193,14 @@ def _twice(numbers: Mapping[object, object], labels: Labels, name: str) -> Itera
 
 
 def _too_substitutable(
-    world: World, gamma: Mapping[str, float], epsilon: Mapping[str, float], theta_value: float
+    world: World, gamma: Mapping[str, float], epsilon: Mapping[str, float], theta_value: float, elsewhere: str
 ) -> Iterator[Found]:
     """Sectors where eq. (9) fails: 1 + theta (1 - epsilon) must be positive wherever rare earths are used."""
-    for code, (default_epsilon, default_gamma) in world.elasticities.items():
+    users = world.users(gamma)
+    for code, (default_epsilon, _) in world.elasticities.items():
         value = epsilon.get(code, default_epsilon)
-        if gamma.get(code, default_gamma) > 0.0 and 1.0 + theta_value * (1.0 - value) <= 0.0:
-            origin = "" if code in epsilon else ", the default,"
+        if code in users and 1.0 + theta_value * (1.0 - value) <= 0.0:
+            origin = "" if code in epsilon else elsewhere
             message = (
                 f"epsilon {value:g}{origin} is too high for theta = delta + 1/(mu - 1) = {theta_value:.6g}: "
                 "1 + theta (1 - epsilon) must be positive, eq. (9)"
@@ -211,20 +217,61 @@ class Elasticities:
     ----------
     sigma_s, epsilon_s, gamma_s : tuple of float, (S,)
         Elasticity of trade, of substitution between the bundles, weight of the R bundle; the weights are 0 in a world
-        without rare earths.
+        without rare earths, and None where requirements of an input-output table imply them, (23).
     rho, mu, theta : float
         Of final demand, between varieties, and (4)'s exponent; without technology mu is inf and theta 0.
     ree_supply_i : tuple of float, (N,)
         Of the supply of rare earths from mines that a region owns.
+    estimated : EstimatedElasticities or None
+        Estimates behind epsilon and gamma, with their covariance, where there are any.
     """
 
     sigma_s: tuple[float, ...]
     epsilon_s: tuple[float, ...]
-    gamma_s: tuple[float, ...]
+    gamma_s: tuple[float, ...] | None
     rho: float
     mu: float
     theta: float
     ree_supply_i: tuple[float, ...]
+    estimated: EstimatedElasticities | None = None
+
+    @classmethod
+    def from_fit(cls, fit: Fit | EstimatedElasticities, world: World | None = None) -> Elasticities:
+        """Take over what was estimated, with its covariance; the rest has the values of a scenario that says nothing.
+
+        Parameters
+        ----------
+        fit : Fit or EstimatedElasticities
+            Anything whose method ``estimated()`` gives estimates and their covariance.
+        world : World, optional
+            Of the table that is to be simulated; by default the embedded one. Its sectors keep their own elasticities
+            where none were estimated.
+
+        Raises
+        ------
+        DataError
+            If a sector is none of the world's.
+        """
+        world = world or default_world()
+        told = (fit if isinstance(fit, EstimatedElasticities) else fit.estimated()).named(world.sectors)
+        known = dict(world.elasticities) | told.by_sector
+        epsilon, gamma = zip(*(known.get(code, NO_RARE_EARTHS) for code in world.sectors), strict=True)
+        return cls(
+            sigma_s=(DEFAULT_SIGMA,) * len(world.sectors), epsilon_s=epsilon, gamma_s=gamma, rho=DEFAULT_RHO,
+            mu=told.mu, theta=theta(told.delta, told.mu), ree_supply_i=(0.0,) * len(world.regions), estimated=told,
+        )  # fmt: skip
+
+    def sample(self, n: int, seed: int) -> Draws:
+        """Draw epsilon and gamma of the estimated sectors at this theta, as `EstimatedElasticities.sample` does.
+
+        Raises
+        ------
+        InputError
+            If nothing was estimated, or the covariance is too wide to draw from.
+        """
+        if self.estimated is None:
+            raise InputError("these elasticities were not estimated: give parameters.from a file of estimates")
+        return self.estimated.sample(n, seed, theta=self.theta)
 
 
 class AdjustmentBlock(Block):

@@ -31,6 +31,7 @@ from pydantic import (
 from reesim.errors import LabelError
 from reesim.labels import Labels
 from reesim.scenario.calendar import parse_end, parse_start
+from reesim.scenario.rate_files import Requirements
 from reesim.scenario.yaml_source import KeyPath, dotted
 
 MAX_PROBLEMS = 50
@@ -67,12 +68,28 @@ class World:
         Code of the region whose rare earths the world uses; None in a world without rare earths.
     elasticities : mapping of str to (float, float)
         Default epsilon and gamma by sector code, which `parameters` may override.
+    requirements : Requirements, optional
+        Rare earths that sectors need by an input-output table, where the shares come from one and gamma from them.
     """
 
     regions: Labels
     sectors: Labels
     exporter: str | None
     elasticities: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    requirements: Requirements | None = None
+
+    def users(self, gamma: Mapping[str, object]) -> tuple[str, ...]:
+        """Codes of the sectors that use rare earths, by the requirements or else by the weights of the R bundle.
+
+        Parameters
+        ----------
+        gamma : mapping of str to object
+            Weights by sector code that a scenario gives; what is not a number does not count.
+        """
+        if self.requirements is not None:
+            return self.requirements.users
+        weights: dict[str, object] = {code: weight for code, (_, weight) in self.elasticities.items()} | dict(gamma)
+        return tuple(code for code, weight in weights.items() if isinstance(weight, int | float) and weight > 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,22 +189,34 @@ class Scenario(Block):
         """File of the trade elasticities, if one is named."""
         return self._outside.trade_elasticity
 
+    @property
+    def ree_requirements_path(self) -> Path | None:
+        """File of the scenario's own rare-earth requirements, if one is named."""
+        return self._outside.ree_requirements
+
+    @property
+    def estimates_path(self) -> Path | None:
+        """File of the estimated elasticities, if one is named."""
+        return self._outside.estimates
+
     def elasticities(self) -> Elasticities:
         """Elasticities of every sector and region of the table, from the scenario, its files and the defaults."""
         world, parameters = self.world, self.parameters
         defaults = [world.elasticities.get(code, NO_RARE_EARTHS) for code in world.sectors]
         sectors = list(zip(world.sectors, defaults, strict=True))
-        uses = world.exporter is not None
+        weights = tuple(parameters.gamma.get(code, gamma) for code, (_, gamma) in sectors)
+        gamma_s = weights if world.exporter is not None else (0.0,) * len(sectors)
         mu = math.inf if self.technology == "none" else parameters.mu
         delta = 0.0 if self.technology == "none" else parameters.delta
         return Elasticities(
             sigma_s=self._outside.sigma_s or parameters.sigma_of(world.sectors),
             epsilon_s=tuple(parameters.epsilon.get(code, epsilon) for code, (epsilon, _) in sectors),
-            gamma_s=tuple(parameters.gamma.get(code, gamma) if uses else 0.0 for code, (_, gamma) in sectors),
+            gamma_s=None if world.requirements is not None else gamma_s,
             rho=parameters.rho,
             mu=mu,
             theta=theta(delta, mu),
             ree_supply_i=parameters.ree_supply_elasticity_of(world.regions),
+            estimated=self._outside.estimated,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -236,7 +248,10 @@ class Scenario(Block):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Scenario):
             return NotImplemented
-        places = [(one.table_path, one.trade_elasticity_path) for one in (self, other)]
+        places = [
+            (one.table_path, one.trade_elasticity_path, one.ree_requirements_path, one.estimates_path)
+            for one in (self, other)
+        ]
         return self.__dict__ == other.__dict__ and places[0] == places[1]
 
     def __hash__(self) -> int:

@@ -1,15 +1,16 @@
-"""Tables of ad-valorem rates by flow, and of trade elasticities by sector, in csv files beside a scenario."""
+"""Tables in csv files: ad-valorem rates by flow; trade elasticities and rare-earth requirements by sector."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reesim.data.csvfiles import parse_number, read_rows, read_table
+from reesim.data.facts import UNVERIFIED
 from reesim.errors import DataError
 from reesim.labels import Labels
 
@@ -17,6 +18,9 @@ Flow = tuple[str, str, str]
 
 MAX_RATE = 20.0
 """Ad-valorem rate above which per cent are taken for a fraction: no tariff in force comes near 2,000 %."""
+
+KINDS = ("total", "direct")
+"""Requirements of rare earths: all that stands behind a dollar of output, or what the sector itself buys for it."""
 
 
 def too_high(rate: float) -> str:
@@ -107,25 +111,113 @@ def read_trade_elasticities(file: Path, sectors: Labels) -> tuple[float, ...]:
             f"{file}: row 1: the columns should be sector and theta (sigma = 1 + theta), or sector and sigma"
         )
     (column,) = named
-    find = _finder(sectors)
-    values: dict[int, float] = {}
-    for number, (sector, text) in enumerate(read_table(file, ("sector", column)), start=2):
-        try:
-            position = find(sector)
-        except LookupError as error:
-            raise DataError(f"{file}: row {number}: {error}") from None
-        if position in values:
-            raise DataError(
-                f"{file}: row {number}: the sector {sectors.codes[position]} stands twice; keep one of the rows"
-            )
+    values: dict[str, float] = {}
+    for code, number, (text,) in _rows_by_sector(file, (column,), sectors):
         value = parse_number(text, file, number, column)
         if value <= 0.0:
             raise DataError(f"{file}: row {number}, column {column!r}: should be above 0, not {text}")
-        values[position] = 1.0 + value if column == "theta" else value
-    missing = [code for position, code in enumerate(sectors) if position not in values]
+        values[code] = 1.0 + value if column == "theta" else value
+    return tuple(values[code] for code in sectors)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """Rare earths that sectors need by an input-output table: the pattern of shares, whatever its scale.
+
+    Parameters
+    ----------
+    source : str
+        Whose they are, in words.
+    kind : {"total", "direct"}
+        All that stands behind a dollar of output, or what the sector itself buys for it.
+    by_sector : mapping of str to float
+        USD of rare earths per USD of output by sector code, 0 or more.
+    unverified : tuple of str
+        Codes of the sectors that use rare earths and whose number rests, as the table says, on memory.
+    """
+
+    source: str
+    kind: str
+    by_sector: Mapping[str, float]
+    unverified: tuple[str, ...] = ()
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Codes of the sectors that use rare earths."""
+        return tuple(code for code, value in self.by_sector.items() if value > 0.0)
+
+    def __str__(self) -> str:
+        return f"{self.kind} requirements of {self.source}"
+
+    @property
+    def doubt(self) -> str:
+        """What every result says of numbers from memory; nothing if there are none."""
+        if not self.unverified:
+            return ""
+        some = "" if self.unverified == self.users else f" of {', '.join(self.unverified)}"
+        return f"requirements{some} {UNVERIFIED}"
+
+    def of(self, sectors: Labels) -> Requirements:
+        """Keep those of some of the sectors, in their order."""
+        told = tuple(code for code in sectors if code in self.unverified)
+        return replace(self, by_sector={code: self.by_sector[code] for code in sectors}, unverified=told)
+
+
+def read_requirements(file: Path, source: str, sectors: Labels, kind: str = "") -> Requirements:
+    """Read rare-earth requirements from a csv file with a row for every sector, columns sector and total or direct.
+
+    Parameters
+    ----------
+    file : Path
+        With a column ``status``, rows of status M, from memory, are unverified.
+    source : str
+        What results call it.
+    sectors : Labels
+        Every one needs a row, and no other may have one.
+    kind : {"total", "direct"}, optional
+        Column to read; by default ``total``, and ``direct`` in a file without it.
+
+    Raises
+    ------
+    DataError
+        Naming file, row and column of the first thing that is wrong.
+    """
+    header = read_rows(file)[0]
+    column = kind or next((name for name in KINDS if name in header), "")
+    if column not in header:
+        raise DataError(f"{file}: row 1: the columns should be sector and {column or ' or '.join(KINDS)}")
+    columns = (column, "status") if "status" in header else (column,)
+    values: dict[str, float] = {}
+    memory: set[str] = set()
+    for code, number, (text, *status) in _rows_by_sector(file, columns, sectors):
+        values[code] = parse_number(text, file, number, column)
+        if values[code] < 0.0:
+            raise DataError(f"{file}: row {number}, column {column!r}: should be at least 0, not {text}")
+        if values[code] > 0.0 and status == ["M"]:
+            memory.add(code)
+    if not any(values.values()):
+        raise DataError(f"{file}: column {column!r}: no sector uses rare earths; at least one should")
+    return Requirements(source, column, values, tuple(memory)).of(sectors)
+
+
+def _rows_by_sector(
+    file: Path, columns: tuple[str, ...], sectors: Labels
+) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """Code, row number and cells of a file that has exactly one row for every sector; what is wrong comes row by row."""
+    find = _finder(sectors)
+    seen: set[str] = set()
+    for number, (sector, *cells) in enumerate(read_table(file, ("sector", *columns)), start=2):
+        try:
+            code = sectors.codes[find(sector)]
+        except LookupError as error:
+            raise DataError(f"{file}: row {number}: {error}") from None
+        if code in seen:
+            raise DataError(f"{file}: row {number}: the sector {code} stands twice; keep one of the rows")
+        seen.add(code)
+        yield code, number, tuple(cells)
+    missing = [code for code in sectors if code not in seen]
     if missing:
         raise DataError(f"{file}: no row for {', '.join(missing)}; give every sector of the table one")
-    return tuple(values[position] for position in range(len(sectors)))
 
 
 def _finder(labels: Labels) -> Callable[[str], int]:

@@ -63,6 +63,8 @@ def _facts(scenario: Scenario) -> Mapping[str, str]:
     }
     if scenario.calibration.table != DEFAULT_TABLE:
         facts["table"] = scenario.calibration.table
+    if scenario.estimates_path is not None:
+        facts["epsilon and gamma"] = f"from {scenario.estimates_path.name}"
     if scenario.overrides:
         facts["replaced"] = ", ".join(f"{path}={value}" for path, value in scenario.overrides.items())
     return facts
@@ -71,7 +73,8 @@ def _facts(scenario: Scenario) -> Mapping[str, str]:
 def _rare_earths(scenario: Scenario) -> str:
     if scenario.world.exporter is None:
         return "no rare earths"
-    return f"shares {scenario.calibration.ree_shares}"
+    needed = scenario.world.requirements
+    return f"shares {scenario.calibration.ree_shares}{f' ({needed.kind} requirements)' if needed else ''}"
 
 
 def _count(policies: tuple[Instrument, ...]) -> str:

@@ -1,6 +1,7 @@
-"""Empirical exercises on top of the engine: the extended input-output table, and what is estimated with it.
+"""Empirical exercises on top of the engine: what is measured, and what is estimated with it.
 
->>> from reesim.empirics import iotable
+``iotable``, the extended input-output table and sensitivity (25); ``panels`` and ``patents``, the data; ``regress``,
+differences in differences (26); ``structural``, elasticities by sector (24); ``delta``, the externality by indirect inference (27).
 
 The engine never imports this package. ``python -m reesim.empirics`` is its command line; rooms are imported when they
 are first used.
@@ -11,7 +12,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-__all__ = ["iotable"]
+__all__ = ["delta", "estimates", "iotable", "panels", "patents", "regress", "structural", "tables"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from reesim.calibration import Calibration, bundle_share
+from reesim.calibration import Calibration
 from reesim.errors import InputError
 from reesim.labels import Labels
 from reesim.results.plan import FEW
+from reesim.shares import bundle_share
 
 if TYPE_CHECKING:
     import pandas as pd

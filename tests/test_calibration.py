@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from random_economies import random_calibration
 
-from reesim.calibration import accounts_share, bundle_share, calibrate
+from reesim.calibration import calibrate
 from reesim.data.tables import embedded, load_elasticities
 from reesim.economy import Economy
 from reesim.equilibrium import baseline
 from reesim.errors import CalibrationError
 from reesim.scenario import Scenario
+from reesim.shares import accounts_share, bundle_share
 
 VARIANTS = list(
     itertools.product(

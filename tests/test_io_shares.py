@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from reesim import cli
-from reesim.calibration import bundle_share, bundle_weight, calibrate, requirement_pattern
+from reesim.calibration import calibrate
 from reesim.data import tables
 from reesim.data.tables import Grouping, WorldTable
 from reesim.equilibrium import baseline, solve
@@ -19,6 +19,7 @@ from reesim.errors import CalibrationError
 from reesim.labels import Labels
 from reesim.results.provenance import input_digests
 from reesim.scenario import DEFAULT_SECTORS, Scenario, check
+from reesim.shares import bundle_share, bundle_weight, requirement_pattern
 
 HEAD = "schema: reesim.scenario/1\nname: x\ncalendar: {start: 2010-01, end: 2010-12, step: year}\n"
 TAX = "policies: [{type: export_tax, rate: 2, start: 2010}]\n"

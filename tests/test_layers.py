@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 import tomllib
@@ -70,7 +71,12 @@ def statements(body: list[ast.stmt], deep: bool) -> Iterator[ast.stmt]:
                 yield from statements(inner, deep)
 
 
-def imports(module: str, deep: bool) -> Iterator[str]:
+@functools.cache
+def imports(module: str, deep: bool) -> tuple[str, ...]:
+    return tuple(_imports(module, deep))
+
+
+def _imports(module: str, deep: bool) -> Iterator[str]:
     for node in statements(ast.parse(MODULES[module].read_text(encoding="utf-8")).body, deep):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -132,6 +138,7 @@ LAYERS = (
     ("data", "scenario.calendar", "observed_sources"),
     ("results",),
     ("scenario",),
+    ("shares",),
     ("calibration",),
     ("network", "outcomes", "accounts", "decomposition", "rules", "stepsize"),
     ("economy",),

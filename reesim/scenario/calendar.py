@@ -9,7 +9,7 @@ baseline: the calendar's first period if no policy is in force in it, otherwise 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -112,6 +112,18 @@ def parse_end(value: object) -> date:
         If there is no such date.
     """
     return parse_window(value)[1]
+
+
+def one_period(data: Mapping[str, Any]) -> dict[str, object]:
+    """Calendar of a scenario that gives none: the year from the day on which the last of its policies starts."""
+    starts = []
+    policies = data.get("policies")
+    for item in policies if isinstance(policies, list) else ():
+        try:
+            starts.append(parse_start(item["start"]))
+        except (ValueError, KeyError, TypeError):
+            continue  # said by the check of the item itself
+    return {"calendar": {"start": max(starts), "end": max(starts), "step": "year"}} if starts else {}
 
 
 def years_between(first: date, last: date) -> float:

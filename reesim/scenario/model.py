@@ -26,7 +26,7 @@ from reesim.scenario.blocks import (
     theta,
 )
 from reesim.scenario.bundle import bundled_files, read_source
-from reesim.scenario.calendar import Calendar, parse_start
+from reesim.scenario.calendar import Calendar, one_period
 from reesim.scenario.checking import (
     MAX_PROBLEMS,
     Block,
@@ -41,7 +41,7 @@ from reesim.scenario.checking import (
 )
 from reesim.scenario.clashes import conflicts, file_conflicts
 from reesim.scenario.overrides import Overrides, address, apply, parse_assignment, plain, written_as
-from reesim.scenario.policy import INSTRUMENTS, Policy, PolicySchedule
+from reesim.scenario.policy import INSTRUMENTS, Policy, PolicySchedule, out_of_place
 from reesim.scenario.worlds import DEFAULT_REGIONS, DEFAULT_SECTORS, NO_RARE_EARTHS, Setting, default_world, setting_of
 from reesim.scenario.yaml_source import KeyPath, Source
 
@@ -86,7 +86,7 @@ class Scenario(Block):
         if isinstance(items, list | tuple):
             world = world_of(info)
             report(info, conflicts(items, world.regions if world else None, world.sectors if world else None))
-            report(info, _out_of_place(items, world, info.data.get("technology")))
+            report(info, out_of_place(items, world, info.data.get("technology")))
         return items
 
     @field_validator("policies")
@@ -340,42 +340,16 @@ def _validate(data: Any, outside: Setting, folder: Path) -> tuple[Scenario | Non
     scenario, found = None, []
     try:
         # The block is named even if empty, so that its defaults are checked against the world as well.
-        scenario = Scenario.model_validate({"parameters": {}, **_one_period(data), **data}, context=context)
+        scenario = Scenario.model_validate({"parameters": {}, **one_period(data), **data}, context=context)
     except ValidationError as error:
         found = list(_without_calendar(findings(error, data, _KEYS), data))
     return scenario, [*outside.found, *found, *context.found]
-
-
-def _one_period(data: Mapping[str, Any]) -> dict[str, object]:
-    """Calendar of a scenario that gives none: the year from the day on which the last of its policies starts."""
-    starts = []
-    policies = data.get("policies")
-    for item in policies if isinstance(policies, list) else ():
-        try:
-            starts.append(parse_start(item["start"]))
-        except (ValueError, KeyError, TypeError):
-            continue  # said by the check of the item itself
-    return {"calendar": {"start": max(starts), "end": max(starts), "step": "year"}} if starts else {}
 
 
 def _without_calendar(found: Iterable[Found], data: Mapping[str, Any]) -> Iterable[Found]:
     """Leave a missing calendar out where there are policies: it would come from them, and what is wrong is in them."""
     given = "calendar" in data or "policies" not in data or data["policies"] == []
     return (item for item in found if given or item.path != ("calendar",))
-
-
-def _out_of_place(items: Iterable[object], world: World | None, technology: object) -> Iterable[Found]:
-    """Instruments on what is not in the model: rare earths, research."""
-    for k, item in enumerate(items):
-        kind = item.get("type") if isinstance(item, Mapping) else None
-        known = INSTRUMENTS.get(kind) if isinstance(kind, str) else None
-        if world is not None and world.exporter is None and known is not None and known.on_rare_earths:
-            message = "there are no rare earths in this world"
-            yield Found(("policies", k, "type"), message, "give calibration.exporter and parameters.gamma by sector")
-        if kind == "innovation_subsidy" and technology == "none":
-            yield Found(
-                ("policies", k, "type"), "there is no research where technology is none", "take fixed or endogenous"
-            )
 
 
 def _addressed(item: Found, source: Source, places: Mapping[KeyPath, str], own: set[Found], world: World) -> Problem:

@@ -7,7 +7,7 @@ write a class with its fields, its `words` and its `contribute`, which puts it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from math import gcd
@@ -18,7 +18,7 @@ from pydantic import Field
 
 from reesim.errors import Problem, ScenarioError
 from reesim.scenario.calendar import Days
-from reesim.scenario.checking import World
+from reesim.scenario.checking import Found, World
 from reesim.scenario.clashes import conflicts, file_conflicts
 from reesim.scenario.domestic import InnovationSubsidy, LabourEndowment, ProductionSubsidy, Productivity
 from reesim.scenario.instruments import Day, Instrument
@@ -206,3 +206,17 @@ def at(
     first, last = np.array([start], "datetime64[D]"), np.array([end], "datetime64[D]")
     after = (last + np.timedelta64(1, "D")).astype("datetime64[D]")
     return schedule(policies, first, after, world, baseline_tax, baseline_exports_tonnes)
+
+
+def out_of_place(items: Iterable[object], world: World | None, technology: object) -> Iterator[Found]:
+    """Instruments on what is not in the model: rare earths, research. Works on items as they stand in a file."""
+    for k, item in enumerate(items):
+        kind = item.get("type") if isinstance(item, Mapping) else None
+        known = INSTRUMENTS.get(kind) if isinstance(kind, str) else None
+        if world is not None and world.exporter is None and known is not None and known.on_rare_earths:
+            message = "there are no rare earths in this world"
+            yield Found(("policies", k, "type"), message, "give calibration.exporter and parameters.gamma by sector")
+        if kind == "innovation_subsidy" and technology == "none":
+            yield Found(
+                ("policies", k, "type"), "there is no research where technology is none", "take fixed or endogenous"
+            )

@@ -1,8 +1,4 @@
-"""The command line of the empirical exercises: ``python -m reesim.empirics iotable`` and what follows it.
-
-A command reads what the user gave, calls the library and shows its report. Everything heavy is imported inside the
-commands, so that ``--help`` is immediate.
-"""
+"""The extended input-output table: building it, serving it, and the concordance it maps with."""
 
 from __future__ import annotations
 
@@ -13,28 +9,8 @@ from typing import Annotated
 import typer
 
 from reesim.cli import output
-from reesim.cli.program import application, start
+from reesim.empirics.cli.program import AsJson, app, given
 from reesim.errors import InputError
-
-NAME = "python -m reesim.empirics"
-
-app = application(
-    "Exit codes: 0 ok, 2 bad input (also a table that is missing or cannot be read), "
-    "4 file trouble (a folder that cannot be written), 130 interrupted. "
-    "With --json standard output is one JSON document, also for an error; messages go to standard error."
-)
-
-
-@app.callback(invoke_without_command=True)
-def root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-) -> None:
-    """Measure and estimate what the model needs: which industries depend on which rare earths, and what follows."""
-    if version:
-        from reesim import __version__
-
-        output.say(f"reesim {__version__}")
-        raise typer.Exit
 
 
 @app.command(short_help="The extended input-output table: requirements and sensitivity.")
@@ -91,7 +67,7 @@ def iotable(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the draws. Default: 2010")] = None,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw figures.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Build, check and export the input-output table in which single rare earths are inputs.
 
@@ -104,19 +80,19 @@ def iotable(
     JSON: schema, computed (or as shipped), files, balance (the contents of balance.json: choices, inputs, gaps and
     purchases moved).
     """
-    chosen = _given(
+    chosen = given(
         redefinitions=redefinitions, origin=origin, scrap=scrap, by=by, prices=prices, us_share=us_share,
         applications=applications, sic_weights=sic_weights,
     )  # fmt: skip
     if bea is None:
-        _refuse_without_tables(chosen | _given(inputs=inputs, draws=draws, seed=seed))
+        _refuse_without_tables(chosen | given(inputs=inputs, draws=draws, seed=seed))
     for option, number in (("--draws", draws), ("--seed", seed)):
         if number is not None and number < 0:
             raise InputError(f"{option} {number}: should be 0 or more")
     from reesim.empirics.iotable import outputs
     from reesim.empirics.iotable.choices import Choices
 
-    choices = Choices(**chosen)  # type: ignore[arg-type]  # refuses what it does not know
+    choices = Choices(**chosen)  # refuses what it does not know
     with output.progress("uncertain inputs", quiet=bea is None, unit="draws") as told:
         report = outputs.build(
             bea, output.ready_folder(out), choices, inputs=inputs, draws=outputs.DRAWS if draws is None else draws,
@@ -144,19 +120,9 @@ def concordance(
     output.say(f"written: {write_links(source, out)}")
 
 
-def _given(**options: object) -> dict[str, object]:
-    """Options that the user gave: defaults stand in the library alone."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
 def _refuse_without_tables(options: Mapping[str, object]) -> None:
     for name, value in options.items():
         raise InputError(
             f"--{name.replace('_', '-')} {value}: the tables shipped with the package are computed already. "
             "To compute others name the folder of the benchmark tables with --bea DIR"
         )
-
-
-def main() -> None:
-    """Entry point of ``python -m reesim.empirics``."""
-    start(app, NAME)

@@ -1,0 +1,1 @@
+"""Patents and earnings calls: which texts speak of rare earths, of which region, year and industry, and to what end."""

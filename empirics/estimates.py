@@ -8,13 +8,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reesim.empirics.files import write_csv
 from reesim.errors import DataError
-from reesim.results.whole import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DIGITS = "%.10g"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,5 +72,4 @@ def write(estimates: Iterable[Estimate], file: Path) -> Path:
     StoreError
         If the file cannot be written.
     """
-    text: str = to_frame(estimates).to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-    return write_whole(file, text.encode())
+    return write_csv(to_frame(estimates), file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,8 @@ import numpy as np
 
 from reesim.empirics.delta.study import Case, Study
 from reesim.empirics.delta.target import NINETY_FIVE
+from reesim.empirics.files import write_figure
 from reesim.plotting import style
-from reesim.results.whole import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +23,7 @@ SHARES_INK = {"deck": "#0072B2", "accounts": "#D55E00", "io_table": "#009E73"}
 DASHES = ("solid", (0, (6, 2)), (0, (1.2, 1.2)), (0, (3, 1, 1, 1, 1, 1)))
 """By the order in which ways of seeing patents were tried."""
 
-TARGET_INK, BAND_INK = "#222222", "#dddddd"
+BAND_INK = "#dddddd"
 CRITICAL = NINETY_FIVE**2
 
 
@@ -36,12 +35,8 @@ def draw_all(found: Study, out: Path) -> list[Path]:
     StoreError
         If a file cannot be written.
     """
-    files = []
-    for name, make in (("response", response), ("criterion", criterion), ("moves", moves)):
-        stream = io.BytesIO()
-        make(found).savefig(stream, format="png", pil_kwargs={"compress_level": 9})
-        files.append(write_whole(out / f"{name}.png", stream.getvalue()))
-    return files
+    makers = {"response": response, "criterion": criterion, "moves": moves}
+    return [write_figure(make(found), out / f"{name}.png") for name, make in makers.items()]
 
 
 def response(found: Study) -> Figure:
@@ -50,7 +45,7 @@ def response(found: Study) -> Figure:
     low, high = (100.0 * math.expm1(end) for end in found.target.band())
     for axis in axes:
         axis.axhspan(low, high, color=BAND_INK, zorder=0)
-        axis.axhline(found.target.percent, color=TARGET_INK, linewidth=1.2, zorder=1)
+        axis.axhline(found.target.percent, color=style.INK, linewidth=1.2, zorder=1)
     for axis, case, profile, line in drawn:
         values = [one.percent for one in profile.responses]
         axis.plot([one.delta for one in profile.responses], values, label=_label(case), **line)
@@ -96,7 +91,7 @@ def moves(found: Study) -> Figure:
     )
     low, high = (100.0 * math.expm1(end) for end in found.target.band())
     axis.axvspan(low, high, color=BAND_INK, zorder=0)
-    axis.axvline(found.target.percent, color=TARGET_INK, linewidth=1.2)
+    axis.axvline(found.target.percent, color=style.INK, linewidth=1.2)
     axis.axvline(base.percent, color=style.FAINT, linewidth=1.0, linestyle=(0, (2, 2)))
     place = np.arange(len(others))[::-1]
     inks = ["#D55E00" if one.what == "delta" else "#0072B2" for one in others]

@@ -15,12 +15,10 @@ from reesim.empirics.delta.profile import WORDS, Profile, Status
 from reesim.empirics.delta.study import Case, Progress, Study, study
 from reesim.empirics.delta.target import Target, of_panel, of_slides
 from reesim.empirics.estimates import Estimate
-from reesim.results.whole import write_whole
+from reesim.empirics.files import write_csv, written
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DIGITS = "%.10g"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ class Report:
             *(f"  {move.what:<20} {move.value:<46} {move.percent:7.2f} %" for move in found.moves),
             "",
             *_rate_lines(found),
-            f"Written: {', '.join(file.name for file in self.files)}",
+            written(self.files),
         ]
 
 
@@ -92,9 +90,7 @@ def run(
     found = study(target, progress=progress, **choices)
     files = [estimates.write(to_estimates(found), out / "estimates.csv")]
     tables = {"delta": cases(found), "profile": profiles(found), "moves": moves(found), "replacement": rates(found)}
-    for name, frame in tables.items():
-        text: str = frame.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-        files.append(write_whole(out / f"{name}.csv", text.encode()))
+    files += [write_csv(frame, out / f"{name}.csv") for name, frame in tables.items()]
     if figures:
         from reesim.empirics.delta.figures import draw_all
 

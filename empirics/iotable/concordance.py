@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import listed, parse_number, read_rows, read_table
 from reesim.empirics.iotable.links import COLUMNS, build_links, longest, write_links
 from reesim.errors import DataError, LabelError
@@ -26,11 +27,10 @@ __all__ = [
 
 Weighting = Literal["equal", "output"]
 
-DATA = Path(__file__).parents[1] / "data"
-LINKS = DATA / "sic_bea.csv"
+LINKS = OWN_DATA / "sic_bea.csv"
 """Links of SIC industries, computed by `build_links`."""
 
-SECTORS = DATA / "bea_sectors.csv"
+SECTORS = OWN_DATA / "bea_sectors.csv"
 """Sector of the model by the longest matching prefix of an industry's code."""
 
 STAND_INS = {"331314": "331313"}

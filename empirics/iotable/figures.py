@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from reesim.empirics.files import write_figure
 from reesim.empirics.iotable.concordance import to_sectors
 from reesim.empirics.iotable.sensitivity import deck_requirements
 from reesim.plotting import style
-from reesim.results.whole import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,12 +75,7 @@ def draw_all(tables: Tables, out: Path) -> list[Path]:
         makers["beside_deck"] = beside_deck
     if "rank_low" in tables["sensitivity"]:
         makers["ranks"] = ranks
-    files = []
-    for name, make in makers.items():
-        stream = io.BytesIO()
-        make(tables).savefig(stream, format="png", pil_kwargs={"compress_level": 9})
-        files.append(write_whole(out / f"{name}.png", stream.getvalue()))
-    return files
+    return [write_figure(make(tables), out / f"{name}.png") for name, make in makers.items()]
 
 
 def requirements(tables: Tables) -> Figure:

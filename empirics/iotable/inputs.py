@@ -7,11 +7,12 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 
+from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import listed, parse_number, read_rows
 from reesim.empirics.iotable.material import Cell, Donor, Inputs, Product
 from reesim.errors import DataError
 
-RARE_EARTHS = Path(__file__).parents[1] / "data" / "rare_earths"
+RARE_EARTHS = OWN_DATA / "rare_earths"
 """Input tables of the five rare earths."""
 
 STATUSES = ("V", "D", "M", "A")

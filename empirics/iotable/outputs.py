@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import listed, parse_number, read_rows
 from reesim.data.facts import DATA, UNVERIFIED
 from reesim.empirics.iotable.bea import LICENCE, SupplyUse, read, rounding
@@ -27,7 +28,7 @@ from reesim.results.whole import write_whole
 
 Progress: TypeAlias = Callable[[int, int], None]
 
-COMPUTED = Path(__file__).parents[1] / "data" / "computed"
+COMPUTED = OWN_DATA / "computed"
 """Tables shipped with the package."""
 
 MODEL = DATA / "ree_requirements.csv"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import listed, parse_number, read_rows
 from reesim.errors import DataError, LabelError
 
@@ -25,7 +26,7 @@ __all__ = [
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
-DECK = Path(__file__).parents[1] / "data" / "deck_requirements.csv"
+DECK = OWN_DATA / "deck_requirements.csv"
 ELEMENTS = ("Ce", "La", "Nd", "Pr", "Dy")
 PER_THOUSAND = 1000.0
 

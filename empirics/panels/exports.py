@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import number_text, parse_number, read_rows, read_table
 from reesim.data.facts import DATA
 from reesim.empirics.panels.growth import Measure, annual_growth, window_growth
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from reesim.data.wiod import RawTable
 
-SHIPPED = Path(__file__).parents[1] / "data" / "wiod_exports.csv"
+SHIPPED = OWN_DATA / "wiod_exports.csv"
 YEARS = range(1995, 2012)
 MANUFACTURING = tuple(f"c{number}" for number in range(3, 17))
 UNITS = ("country", "industry")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reesim.empirics.files import write_figure
 from reesim.plotting import style
-from reesim.results.whole import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,12 +26,8 @@ def draw_imports(imports: ReeImports, out: Path) -> list[Path]:
     StoreError
         If a file cannot be written.
     """
-    files = []
-    for name, make in (("ree_import_quantities", quantities), ("ree_import_values", values)):
-        stream = io.BytesIO()
-        make(imports).savefig(stream, format="png", pil_kwargs={"compress_level": 9})
-        files.append(write_whole(out / f"{name}.png", stream.getvalue()))
-    return files
+    makers = {"ree_import_quantities": quantities, "ree_import_values": values}
+    return [write_figure(make(imports), out / f"{name}.png") for name, make in makers.items()]
 
 
 def quantities(imports: ReeImports) -> Figure:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reesim.empirics.files import write_csv, written
 from reesim.empirics.panels.checking import Problems, number_column, text_column, where
 from reesim.empirics.panels.columns import Column
 from reesim.empirics.panels.groups import mistaken
 from reesim.empirics.panels.reading import read_cells
 from reesim.empirics.panels.schema import told
 from reesim.errors import DataError
-from reesim.results.whole import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ class Report:
             *imports.notes,
             "  year   million USD    1000 tonnes   USD per kg",
             *table,
-            f"Written: {', '.join(file.name for file in self.files)}",
+            written(self.files),
         ]
 
 
@@ -175,8 +175,7 @@ def run(
         If a file cannot be written.
     """
     imports = read_imports(file, products=products, origin=origin)
-    text = imports.annual.to_csv(index=False, float_format="%.10g", lineterminator="\n")
-    files = [write_whole(out / "ree_imports.csv", text.encode())]
+    files = [write_csv(imports.annual, out / "ree_imports.csv")]
     if figures:
         from reesim.empirics.panels.figures import draw_imports
 

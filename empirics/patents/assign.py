@@ -10,11 +10,12 @@ from datetime import date
 from pathlib import Path
 from typing import Literal, get_args
 
+from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import read_rows
 from reesim.empirics.patents.records import Bad
 from reesim.errors import DataError
 
-TABLE = Path(__file__).parents[1] / "data" / "patent_regions.csv"
+TABLE = OWN_DATA / "patent_regions.csv"
 REGIONS = ("EUR", "USA", "CHN", "RUS", "KOR", "JPN", "AUS", "ROW")
 """The slides' regions."""
 

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import read_table
 from reesim.empirics.patents.keywords import KeywordFilter, Reading
 from reesim.empirics.patents.sentences import sentences
 from reesim.empirics.patents.terms import Term, TermIndex, plain, read_terms, term, without_overlap
 from reesim.errors import DataError, ReesimError
 
-DATA = Path(__file__).parents[1] / "data"
-VOCABULARY = DATA / "patent_vocabulary.csv"
-CUES = DATA / "patent_cues.csv"
-DESCRIPTIONS = DATA / "sic_bea.csv"
+VOCABULARY = OWN_DATA / "patent_vocabulary.csv"
+CUES = OWN_DATA / "patent_cues.csv"
+DESCRIPTIONS = OWN_DATA / "sic_bea.csv"
 
 DESCRIPTION_WEIGHT = 0.25
 """Of a word of an industry's description, times how rare it is among descriptions; a word of the vocabulary weighs 1 to 4."""

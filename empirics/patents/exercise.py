@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reesim.empirics.files import OWN_DATA, write_csv, written
 from reesim.empirics.patents.agreement import Agreement, judge
 from reesim.empirics.patents.assign import Assignment
-from reesim.empirics.patents.classify import DATA, Classifier, TextBaseline
+from reesim.empirics.patents.classify import Classifier, TextBaseline
 from reesim.empirics.patents.keywords import KeywordFilter
 from reesim.empirics.patents.pipeline import Columns, Pipeline, Progress, Tally, panel_frame, plain_writer
 from reesim.empirics.patents.records import Source
-from reesim.errors import DataError, StoreError
-from reesim.results.whole import write_whole
+from reesim.errors import DataError
+from reesim.results.whole import stream_whole, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from reesim.empirics.panels.schema import Panel
 
-SAMPLE = DATA / "patent_sample.jsonl"
+SAMPLE = OWN_DATA / "patent_sample.jsonl"
 SPLITS = ("tuned", "held_out")
 """Halves of the sample: the vocabulary was written with the first in view, and not changed after the second was looked at."""
 
@@ -80,7 +77,7 @@ class Report:
                 f"Agreement with the sample's labels, {half.replace('_', ' ')} half, {agreement.cases} abstracts:"
             ]
             found += [f"  {line}" for line in agreement.lines()]
-        return [*found, *self.notes, f"Written: {', '.join(file.name for file in self.files)}"]
+        return [*found, *self.notes, written(self.files)]
 
 
 def run(
@@ -128,7 +125,7 @@ def run(
         classifier=judged, keywords=keywords or KeywordFilter(), assignment=assignment or Assignment(),
         columns=columns or Columns(), progress=progress,
     )  # fmt: skip
-    with streamed(out / "patents.csv") as text:
+    with stream_whole(out / "patents.csv") as text:
         tally = pipeline.run(SAMPLE if records is None else records, plain_writer(text))
         if not tally.counted:
             raise DataError(f"no patent to count. {' '.join(tally.lines())}")
@@ -183,31 +180,6 @@ def agreement_by_half(classifier: Classifier) -> dict[str, Agreement]:
     }
 
 
-@contextlib.contextmanager
-def streamed(file: Path) -> Iterator[io.TextIOWrapper]:
-    """Open a file for writing, under another name until it is whole: for what is too long to hold in memory.
-
-    Raises
-    ------
-    StoreError
-        If it cannot be written; what stood there before is unharmed.
-    """
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("x", encoding="utf-8", newline="", errors="backslashreplace") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except OSError as error:
-        raise StoreError(
-            f"{file}: not written: {error.strerror or error}. Make room there, or write to another folder"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
 def _tables(out: Path, frame: pd.DataFrame, tally: Tally, agreements: dict[str, Agreement]) -> Iterator[Path]:
     import pandas as pd
 
@@ -218,8 +190,7 @@ def _tables(out: Path, frame: pd.DataFrame, tally: Tally, agreements: dict[str, 
         parts = [agreement.to_frame().assign(half=half) for half, agreement in agreements.items()]
         tables["patent_agreement"] = pd.concat(parts, ignore_index=True)
     for name, table in tables.items():
-        text: str = table.to_csv(index=False, float_format="%.10g", lineterminator="\n")
-        yield write_whole(out / f"{name}.csv", text.encode())
+        yield write_csv(table, out / f"{name}.csv")
 
 
 def _as_json(source: str, tally: Tally, classifier: Classifier) -> bytes:

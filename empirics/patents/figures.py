@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reesim.results.whole import write_whole
+from reesim.empirics.files import write_figure
+from reesim.plotting import style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,6 @@ COLOURS = {
     "CHN": "#D55E00", "EUR": "#0072B2", "JPN": "#009E73", "USA": "#CC79A7", "KOR": "#E69F00", "RUS": "#7A5C2E",
     "AUS": "#56B4E9", "ROW": "#6b6b6b",
 }  # fmt: skip
-INK = "#222222"
 POST = (2009.5, "post, from 2010")
 """Where the line stands between years, each drawn about its number."""
 CUT = (2010.5, "July 2010: quota cut")
@@ -49,10 +48,10 @@ def draw_patents(panel: pd.DataFrame, out: Path, note: str = "") -> Path:
         axes.bar(table.index, table[region], bottom=base, color=COLOURS.get(region, "#bbbbbb"), label=region, width=0.8)
         base = base + table[region]
     flagged = panel.groupby("year")["enhancing"].sum()
-    axes.plot(flagged.index, flagged, color=INK, marker="o", markersize=3, label="enhancing, all regions")
+    axes.plot(flagged.index, flagged, color=style.INK, marker="o", markersize=3, label="enhancing, all regions")
     _finish(axes, "patents a year", POST)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return _save(figure, out / "patents.png")
+    return write_figure(figure, out / "patents.png")
 
 
 def draw_attention(calls: pd.DataFrame, patents: pd.DataFrame | None, out: Path, note: str = "") -> Path:
@@ -92,7 +91,7 @@ def draw_attention(calls: pd.DataFrame, patents: pd.DataFrame | None, out: Path,
         _finish(below, "patents a year", CUT)
         axes.tick_params(labelbottom=False)
     figure.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    return _save(figure, out / "attention.png")
+    return write_figure(figure, out / "attention.png")
 
 
 def _new(title: str, note: str, rows: int = 1) -> tuple[Figure, Axes]:
@@ -104,14 +103,8 @@ def _new(title: str, note: str, rows: int = 1) -> tuple[Figure, Axes]:
 
 
 def _finish(axes: Axes, unit: str, line: tuple[float, str]) -> None:
-    axes.axvline(line[0], ymax=1.0 / HEADROOM, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), label=line[1])
+    axes.axvline(line[0], ymax=1.0 / HEADROOM, color=style.INK, linewidth=0.8, linestyle=(0, (4, 2)), label=line[1])
     axes.set_ylim(0.0, HEADROOM * axes.get_ylim()[1])
     axes.set_ylabel(unit)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=3)
-
-
-def _save(figure: Figure, file: Path) -> Path:
-    image = io.BytesIO()
-    figure.savefig(image, format="png", metadata={"Software": ""})
-    return write_whole(file, image.getvalue())

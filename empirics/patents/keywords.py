@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import listed, read_rows
 from reesim.errors import DataError
 
-TABLE = Path(__file__).parents[1] / "data" / "patent_keywords.csv"
+TABLE = OWN_DATA / "patent_keywords.csv"
 COLUMNS = ("element", "keyword", "kind", "written", "list")
 KINDS = ("word", "formula", "phrase")
 LISTS = ("deck", "general")

@@ -9,14 +9,14 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reesim.empirics.files import write_csv, written
 from reesim.empirics.patents.assign import Assignment
-from reesim.empirics.patents.exercise import streamed
 from reesim.empirics.patents.keywords import KeywordFilter, Reading
 from reesim.empirics.patents.pipeline import Progress, Tally, Writer, plain_writer, safe
 from reesim.empirics.patents.records import FORMATS, Bad, Cells, Row, Source, stream
 from reesim.empirics.patents.sentences import sentences
 from reesim.errors import DataError
-from reesim.results.whole import write_whole
+from reesim.results.whole import stream_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +86,7 @@ class CallReport:
             f"{total['ree_sentences']:,} of {total['sentences']:,} sentences speak of rare earths, in {total['calls_with']:,} "
             f"calls; most in {last.idxmax()} ({last.max():,}).",
             *rest,
-            f"Written: {', '.join(file.name for file in self.files)}",
+            written(self.files),
         ]
 
 
@@ -224,7 +224,7 @@ def run(
     """
     import pandas as pd
 
-    with streamed(out / "transcript_sentences.csv") as text:
+    with stream_whole(out / "transcript_sentences.csv") as text:
         tally, cells = (counter or CallCounter()).run(calls, plain_writer(text))
         if not cells:
             raise DataError(f"no call to count. {' '.join(list(tally.lines())[1:])}")
@@ -232,8 +232,7 @@ def run(
         (*key, cell.calls, cell.calls_with, cell.sentences, cell.ree_sentences) for key, cell in sorted(cells.items())
     ]
     frame = pd.DataFrame(rows, columns=["quarter", "region", "calls", "calls_with", "sentences", "ree_sentences"])
-    table: str = frame.to_csv(index=False, lineterminator="\n")
-    files = [out / "transcript_sentences.csv", write_whole(out / "transcript_counts.csv", table.encode())]
+    files = [out / "transcript_sentences.csv", write_csv(frame, out / "transcript_counts.csv")]
     if figures:
         from reesim.empirics.patents.figures import draw_attention
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reesim.empirics import tables
 from reesim.empirics.estimates import write as write_estimates
+from reesim.empirics.files import write_figure
 from reesim.empirics.panels.groups import GROUPS, members
 from reesim.empirics.panels.schema import Panel, read_panel, with_zeros
 from reesim.empirics.regress import robustness
@@ -351,4 +352,4 @@ def _figures(out: Path, report: Report) -> list[Path]:
     if report.permuted:
         title = f"{main.title}: coefficients with sensitivity dealt out at random, and the one observed"
         drawn["permuted"] = figures.permuted(report.permuted, title, source, alerts)
-    return [figures.save(figure, out / f"{stem}_{name}.png") for name, figure in drawn.items()]
+    return [write_figure(figure, out / f"{stem}_{name}.png") for name, figure in drawn.items()]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +13,6 @@ from reesim.empirics.regress.resample import Resampled
 from reesim.empirics.regress.robustness import Variant
 from reesim.empirics.tables import Column
 from reesim.plotting import style
-from reesim.results.whole import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,19 +20,6 @@ if TYPE_CHECKING:
 
 OURS, THEIRS, SHADE = "#0072B2", "#D55E00", "#f1f1f1"
 LEVEL = 0.95
-
-
-def save(figure: Figure, file: Path) -> Path:
-    """Write a figure, whole or not at all.
-
-    Raises
-    ------
-    StoreError
-        If it cannot be written.
-    """
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", pil_kwargs={"compress_level": 9})
-    return write_whole(file, stream.getvalue())
 
 
 def groups(columns: Sequence[Column], term: str, title: str, source: str, alerts: Sequence[str] = ()) -> Figure:

@@ -6,9 +6,10 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import parse_number, read_table
 
-FILE = Path(__file__).parents[1] / "data" / "deck_regressions.csv"
+FILE = OWN_DATA / "deck_regressions.csv"
 HEADER = (
     "exercise", "outcome", "estimator", "column", "group", "estimate", "std_error", "observations", "clusters", "status",
     "source",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reesim.empirics import tables
 from reesim.empirics.estimates import Estimate
+from reesim.empirics.files import written
 from reesim.empirics.panels.schema import Panel
 from reesim.empirics.regress import robustness
 from reesim.empirics.regress.design import Design
@@ -99,7 +100,7 @@ class Report:
         for found in (self.permuted, self.bootstrapped):
             told += [f"{group}, {result}" for group, result in found.items()]
         told += ["", *variant_lines(self.variants)]
-        return [*told, "", f"Written: {', '.join(file.name for file in self.files)}"]
+        return [*told, "", written(self.files)]
 
     def reading(self) -> list[str]:
         """What the main coefficients say beside the slides', and how far their errors can be trusted."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reesim.empirics import estimates
+from reesim.empirics.files import FEWER_DIGITS, write_csv, write_figure, written
 from reesim.empirics.structural import tables
 from reesim.empirics.structural.bands import Bands, bands_of
 from reesim.empirics.structural.fit import Specification, StructuralFit, estimate
@@ -30,7 +31,6 @@ YEARS = range(2002, 2019)
 SEED, DRAWS = 2010, 40
 HALF_LIVES = (0.0, 0.5, 1.0, 2.0, 4.0)
 VARIABLES = ("welfare", "A_R")
-DIGITS = "%.6g"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ class Report:
             *self._lag_lines(),
             *(told.line() for told in self.fans),
             *self.notes,
-            f"Written: {', '.join(file.name for file in self.files)}",
+            written(self.files),
         ]  # fmt: skip
 
     def _lag_lines(self) -> Iterator[str]:
@@ -101,9 +101,9 @@ def run(
     lags = attenuation(Scenario.load(SCENARIO)) if panel is None else None
     for name, frame in (("monte_carlo", _trial_table(trials)), ("attenuation", lags)):
         if frame is not None:
-            files.append(_csv(out / f"{name}.csv", frame))
+            files.append(write_csv(frame, out / f"{name}.csv", FEWER_DIGITS))
     fans = _fans(out, fits[0], draws, seed, notes) if draws else ()
-    files += [_csv(out / f"bands_{told.variable}.csv", told.to_dataframe()) for told in fans]
+    files += [write_csv(told.to_dataframe(), out / f"bands_{told.variable}.csv", FEWER_DIGITS) for told in fans]
     if figures:
         files += _drawn(out, fits, fans)
     return Report(tuple(fits), trials, lags, fans, tuple(files), tuple(notes))
@@ -188,7 +188,7 @@ def _written(out: Path, given: FactorPanel, fits: list[StructuralFit], seed: int
     return [
         estimates.write(rows, out / "estimates.csv"),
         first.estimated(leave_out_refused=True).write(out / "estimates.json"),
-        _csv(out / "structural.csv", table), _csv(out / "panel.csv", given.frame),
+        write_csv(table, out / "structural.csv", FEWER_DIGITS), write_csv(given.frame, out / "panel.csv", FEWER_DIGITS),
         *(write_whole(out / f"structural.{kind}", make(first).encode())
           for kind, make in (("md", tables.markdown), ("tex", tables.latex), ("html", tables.page))),
     ]  # fmt: skip
@@ -213,13 +213,8 @@ def _fans(out: Path, fit: StructuralFit, draws: int, seed: int, notes: list[str]
 def _drawn(out: Path, fits: list[StructuralFit], fans: tuple[Bands, ...]) -> list[Path]:
     from reesim.empirics.structural import figures
 
-    shown = [figures.save(figures.epsilon_by_sector(fits), out / "epsilon.png")]
-    return shown + [figures.save(figures.fan(told), out / f"bands_{told.variable}.png") for told in fans]
-
-
-def _csv(file: Path, frame: pd.DataFrame) -> Path:
-    text: str = frame.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-    return write_whole(file, text.encode())
+    shown = [write_figure(figures.epsilon_by_sector(fits), out / "epsilon.png")]
+    return shown + [write_figure(figures.fan(told), out / f"bands_{told.variable}.png") for told in fans]
 
 
 def _beside(fit: StructuralFit) -> Iterator[str]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reesim.empirics.structural.tables import sector_name
 from reesim.plotting import style
-from reesim.results.whole import write_whole
 from reesim.scenario import default_world
 from reesim.variables import VARIABLES
 
@@ -81,13 +78,6 @@ def fan(told: Bands) -> Figure:
     pairs = f"{100 * told.quantiles[0]:g} to {100 * told.quantiles[-1]:g}"
     _foot(figure, f"Line: at the estimates. Shades: {pairs} of 100 draws and between. {told.line()}")
     return figure
-
-
-def save(figure: Figure, file: Path) -> Path:
-    """Write a figure whole or not at all. Raises StoreError if it cannot be written."""
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=style.DPI)
-    return write_whole(file, image.getvalue())
 
 
 def _marks(axes: Axes, fit: StructuralFit, codes: list[str], k: int, fits: int) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import pathlib
 import secrets
+from collections.abc import Iterator
 
 from reesim.errors import StoreError
 
@@ -46,8 +48,43 @@ def write_whole(file: str | pathlib.Path, data: bytes, advice: str = "") -> path
     return target
 
 
+@contextlib.contextmanager
+def stream_whole(file: str | pathlib.Path) -> Iterator[io.TextIOWrapper]:
+    """Open a text file for writing, under another name until it is whole: for what is too long to hold in memory.
+
+    Parameters
+    ----------
+    file : str or pathlib.Path
+        As of `write_whole`; UTF-8, line ends as they are written. What UTF-8 does not have is escaped with a backslash.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written; what stood there before is unharmed, and no temporary file is left.
+    """
+    target = pathlib.Path(os.path.realpath(file))
+    temporary = _beside(target)
+    try:
+        with temporary.open("x", encoding="utf-8", newline="", errors="backslashreplace") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)  # noqa: PTH105 - beside the other system calls
+        _flush_folder(target.parent)
+    except OSError as error:
+        raise StoreError(f"{file}: not written: {_remedy(error, target.parent, '')}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _beside(target: pathlib.Path) -> pathlib.Path:
+    """Name of a temporary file in the same folder."""
+    return target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
+
+
 def _replace(target: pathlib.Path, data: bytes) -> None:
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
+    temporary = _beside(target)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, 0o666)
     try:

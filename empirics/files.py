@@ -21,23 +21,21 @@ FEWER_DIGITS = "%.6g"
 """For tables that are read rather than computed with."""
 
 
-def write_csv(frame: pd.DataFrame, file: Path, digits: str = DIGITS) -> Path:
-    """Write a table without its index, the same bytes on every system.
+def as_csv(frame: pd.DataFrame, digits: str | None = DIGITS) -> bytes:
+    """Return a table without its index, the same bytes on every system; floats to the last bit if `digits` is None."""
+    text: str = frame.to_csv(index=False, float_format=digits, lineterminator="\n")
+    return text.encode()
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-    file : path
-    digits : str
-        Format of floats.
+
+def write_csv(frame: pd.DataFrame, file: Path, digits: str | None = DIGITS) -> Path:
+    """Write a table as `as_csv` gives it.
 
     Raises
     ------
     StoreError
         If the file cannot be written.
     """
-    text: str = frame.to_csv(index=False, float_format=digits, lineterminator="\n")
-    return write_whole(file, text.encode())
+    return write_whole(file, as_csv(frame, digits))
 
 
 def write_figure(figure: Figure, file: Path) -> Path:

@@ -15,6 +15,7 @@ import pytest
 from small_supply_use import write_inputs
 
 from reesim.data.facts import UNVERIFIED, load_ree_requirements
+from reesim.empirics.files import FEWER_DIGITS, as_csv
 from reesim.empirics.iotable import outputs
 from reesim.empirics.iotable.bea import SupplyUse, read
 from reesim.empirics.iotable.choices import Choices
@@ -161,14 +162,14 @@ def test_what_the_model_reads_is_the_table_of_sectors(tables: Tables) -> None:
             (0.0, 0.0) if idle else (sectors.loc[sector, "total"], sectors.loc[sector, "direct"])
         )
         assert row["flag"] == ("" if idle else UNVERIFIED)
-    written = outputs.as_csv(outputs.sector_requirements(tables))
+    written = as_csv(outputs.sector_requirements(tables), FEWER_DIGITS)
     assert written == outputs.MODEL.read_bytes()
 
 
 def test_tables_come_back_as_they_were_written(tables: Tables) -> None:
     assert set(tables.frames) == {file.stem for file in outputs.COMPUTED.glob("*.csv")}
     for name, frame in tables.frames.items():
-        assert outputs.as_csv(frame) == (outputs.COMPUTED / f"{name}.csv").read_bytes(), name
+        assert as_csv(frame, FEWER_DIGITS) == (outputs.COMPUTED / f"{name}.csv").read_bytes(), name
     assert outputs.as_json(tables.balance) == (outputs.COMPUTED / "balance.json").read_bytes()
 
 

@@ -13,10 +13,11 @@ import pytest
 from reesim.empirics.panels.schema import read_panel
 from reesim.empirics.patents.assign import Assignment
 from reesim.empirics.patents.classify import Classification, ClassifierStopped
-from reesim.empirics.patents.exercise import run, streamed
+from reesim.empirics.patents.exercise import run
 from reesim.empirics.patents.keywords import KeywordFilter
 from reesim.empirics.patents.pipeline import NO_INDUSTRY, Columns, Pipeline, Progress, panel_frame, safe
 from reesim.errors import DataError, StoreError
+from reesim.results.whole import stream_whole
 
 
 class Fixed:
@@ -213,7 +214,7 @@ def test_a_run_that_fails_leaves_nothing_and_harms_nothing(tmp_path, records, er
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(StoreError, match="not written"), streamed(tmp_path / "none" / "a.csv"):
+    with pytest.raises(StoreError, match="not written"), stream_whole(tmp_path / "none" / "a.csv"):
         pass
 
 

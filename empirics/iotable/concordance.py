@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import listed, parse_number, read_rows, read_table
+from reesim.empirics.files import OWN_DATA
 from reesim.empirics.iotable.links import COLUMNS, build_links, longest, write_links
 from reesim.errors import DataError, LabelError
 

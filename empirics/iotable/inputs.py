@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import listed, parse_number, read_rows
+from reesim.empirics.files import OWN_DATA
 from reesim.empirics.iotable.material import Cell, Donor, Inputs, Product
 from reesim.errors import DataError
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from reesim.data.csvfiles import read_table
-from reesim.results.whole import write_whole
+from reesim.empirics.files import write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,7 @@ def write_links(folder: Path, file: Path) -> Path:
     StoreError
         If the file cannot be written.
     """
-    return write_whole(file, build_links(folder).to_csv(index=False, lineterminator="\n").encode())
+    return write_csv(build_links(folder), file, digits=None)
 
 
 def _shares(folder: Path) -> _Shares:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import listed, parse_number, read_rows
 from reesim.data.facts import DATA, UNVERIFIED
+from reesim.empirics.files import FEWER_DIGITS, OWN_DATA, write_csv
 from reesim.empirics.iotable.bea import LICENCE, SupplyUse, read, rounding
 from reesim.empirics.iotable.choices import Choices
 from reesim.empirics.iotable.concordance import read_links
@@ -35,7 +34,6 @@ MODEL = DATA / "ree_requirements.csv"
 """The table that the model's calibration reads, which is one of what is written."""
 
 COMMAND = "python -m reesim.empirics iotable --bea DIR --out DIR"
-DIGITS = "%.6g"
 PER_THOUSAND = 1000.0
 DECK_ORDER = ("Ce", "La", "Nd", "Pr", "Dy")
 DRAWS, SEED = 500, 2010
@@ -170,8 +168,8 @@ def build(
         if bea is None
         else compute(bea, choices or Choices(), RARE_EARTHS if inputs is None else inputs, draws, seed, progress)
     )
-    files = [write_whole(out / f"{name}.csv", as_csv(frame)) for name, frame in tables.frames.items()]
-    files.append(write_whole(out / "ree_requirements.csv", as_csv(sector_requirements(tables))))
+    files = [write_csv(frame, out / f"{name}.csv", FEWER_DIGITS) for name, frame in tables.frames.items()]
+    files.append(write_csv(sector_requirements(tables), out / "ree_requirements.csv", FEWER_DIGITS))
     files.append(write_whole(out / "balance.json", as_json(tables.balance)))
     if figures:
         from reesim.empirics.iotable.figures import draw_all
@@ -245,12 +243,6 @@ def sector_requirements(tables: Tables) -> pd.DataFrame:
     return frame
 
 
-def as_csv(frame: pd.DataFrame) -> bytes:
-    """Rows in order, numbers to six digits."""
-    text: str = frame.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-    return text.encode()
-
-
 def as_json(balance: Mapping[str, Any]) -> bytes:
     """Keys in order, a line each, numbers to the digits of the tables; whole dollars stay whole."""
     return (json.dumps(_rounded(balance), indent=1, ensure_ascii=False) + "\n").encode()
@@ -262,14 +254,8 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(item) for item in value]
     if isinstance(value, float):
-        return int(value) if value.is_integer() else float(DIGITS % value)
+        return int(value) if value.is_integer() else float(FEWER_DIGITS % value)
     return value
-
-
-def copy_shipped(folder: Path) -> None:
-    """Put a folder's tables in the place of the shipped ones, for whoever computes them anew."""
-    for file in (*sorted(folder.glob("*.csv")), folder / "balance.json"):
-        shutil.copyfile(file, (MODEL if file.name == MODEL.name else COMPUTED / file.name))
 
 
 def _measured(found: Measurement) -> dict[str, pd.DataFrame]:

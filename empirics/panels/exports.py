@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import number_text, parse_number, read_rows, read_table
 from reesim.data.facts import DATA
+from reesim.empirics.files import OWN_DATA
 from reesim.empirics.panels.growth import Measure, annual_growth, window_growth
 from reesim.empirics.panels.schema import Panel
 from reesim.errors import DataError

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reesim.data.csvfiles import parse_number, read_rows
-from reesim.empirics.panels.columns import Column
 from reesim.empirics.panels.growth import annual_growth
 from reesim.empirics.panels.schema import Panel
 from reesim.errors import DataError
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 WEIGHTS_TOLERANCE = 1e-6
 """Weights of a product may miss one by what rounding to six digits makes of them."""
-
-PRODUCT = Column("product", "product", "code", "product of the Harmonized System")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Literal, get_args
 
-from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import read_rows
+from reesim.empirics.files import OWN_DATA
 from reesim.empirics.patents.records import Bad
 from reesim.errors import DataError
 

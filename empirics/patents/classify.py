@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import read_table
+from reesim.empirics.files import OWN_DATA
 from reesim.empirics.patents.keywords import KeywordFilter, Reading
 from reesim.empirics.patents.sentences import sentences
 from reesim.empirics.patents.terms import Term, TermIndex, plain, read_terms, term, without_overlap

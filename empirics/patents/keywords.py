@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import listed, read_rows
+from reesim.empirics.files import OWN_DATA
 from reesim.errors import DataError
 
 TABLE = OWN_DATA / "patent_keywords.csv"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
 
-from reesim.empirics.files import OWN_DATA
 from reesim.data.csvfiles import parse_number, read_table
+from reesim.empirics.files import OWN_DATA
 
 FILE = OWN_DATA / "deck_regressions.csv"
 HEADER = (

@@ -1,7 +1,8 @@
 """Empirical exercises on top of the engine: what is measured, and what is estimated with it.
 
 ``iotable``, the extended input-output table and sensitivity (25); ``panels`` and ``patents``, the data; ``regress``,
-differences in differences (26); ``structural``, elasticities by sector (24); ``delta``, the externality by indirect inference (27).
+differences in differences (26); ``structural``, elasticities by sector (24); ``delta``, the externality by indirect
+inference (27).
 
 The engine never imports this package. ``python -m reesim.empirics`` is its command line; rooms are imported when they
 are first used.

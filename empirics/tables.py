@@ -69,15 +69,21 @@ class Table:
     ----------
     title : str
     headings : tuple of str
-        Of the columns; below them they are numbered.
+        Of the columns.
     rows : tuple of Row
     notes : tuple of str
+    corner : str
+        Heading of the labels.
+    numbered : bool
+        Whether columns are numbered, as regressions are.
     """
 
     title: str
     headings: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    corner: str = ""
+    numbered: bool = True
 
     def cell(self, label: str, column: int) -> str:
         """Return a cell by the label of its row and the position of its column.
@@ -160,6 +166,16 @@ def of_fits(
     return Table(title, tuple(column.heading for column in columns), tuple(rows), (*_key(columns), *notes))
 
 
+def turned(table: Table) -> Table:
+    """Return a table of regressions with a row for each of them; what is the same in all, but for coefficients, is a note."""
+    foot = next(k for k, row in enumerate(table.rows) if row.rule)
+    kept = [row for k, row in enumerate(table.rows) if k < foot or len(set(row.cells)) > 1]
+    same = [f"{row.label} {row.cells[0]}" for row in table.rows[foot:] if len(set(row.cells)) == 1]
+    notes = (*([f"In all rows: {'; '.join(same)}."] if same else []), *table.notes)
+    rows = (Row(name, tuple(row.cells[k] for row in kept)) for k, name in enumerate(table.headings))
+    return Table(table.title, tuple(row.label or "Error" for row in kept), tuple(rows), notes, numbered=False)
+
+
 def _coefficient_rows(fits: Sequence[Fit], term: str, label: str, digits: int) -> list[Row]:
     for fit in fits:
         fit.at(term)
@@ -237,7 +253,10 @@ def _key(columns: Sequence[Column]) -> list[str]:
 
 def markdown(table: Table) -> str:
     """Return a Markdown table; `|`, `*` and what else is special is escaped."""
-    heads = [""] + [f"{_md(name)} ({k})" for k, name in enumerate(table.headings, start=1)]
+    heads = [
+        _md(table.corner),
+        *(f"{_md(name)}{_nth(table, k, ' ')}" for k, name in enumerate(table.headings, start=1)),
+    ]
     lines = [f"**{_md(table.title)}**", "", _md_line(heads), _md_line(["---"] + ["---:"] * len(table.headings))]
     lines += [_md_line([_md(row.label), *map(_md, row.cells)]) for row in table.rows]
     lines += ["", *(f"{_md(note)}\n" for note in table.notes)]
@@ -247,7 +266,7 @@ def markdown(table: Table) -> str:
 def html(table: Table) -> str:
     """Return one HTML page with the table; everything is escaped."""
     e = _html.escape
-    heads = "".join(f"<th>{e(name)}<br>({k})</th>" for k, name in enumerate(table.headings, start=1))
+    heads = "".join(f"<th>{e(name)}{_nth(table, k, '<br>')}</th>" for k, name in enumerate(table.headings, start=1))
     body = []
     for row in table.rows:
         kind = ' class="rule"' if row.rule else ""
@@ -259,7 +278,7 @@ def html(table: Table) -> str:
         "body{font-family:Georgia,serif;margin:2em;max-width:70em}table{border-collapse:collapse;border-top:2px solid;"
         "border-bottom:2px solid}\nth,td{padding:.2em .7em;text-align:right;font-weight:normal}th:first-child{text-align:left}"
         "\nthead tr,tr.rule{border-bottom:1px solid}tr.rule{border-bottom:0;border-top:1px solid}p{font-size:85%}\n</style>\n"
-        f"</head>\n<body>\n<table>\n<caption>{e(table.title)}</caption>\n<thead><tr><th></th>{heads}</tr></thead>\n<tbody>\n"
+        f"</head>\n<body>\n<table>\n<caption>{e(table.title)}</caption>\n<thead><tr><th>{e(table.corner)}</th>{heads}</tr></thead>\n<tbody>\n"
         + "\n".join(body)
         + f"\n</tbody>\n</table>\n{notes}\n</body>\n</html>\n"
     )
@@ -276,9 +295,11 @@ def latex(table: Table) -> str:
         "\\usepackage{booktabs}", "\\usepackage[landscape,margin=2cm]{geometry}", "\\begin{document}", "% --- table",
         "\\begin{table}[htbp]", "\\centering",
         f"\\caption{{{t(table.title)}}}", f"\\begin{{tabular}}{{{spec}}}", "\\toprule",
-        " & ".join(["", *map(t, table.headings)]) + r" \\",
-        " & ".join(["", *(f"({k})" for k in range(1, len(table.headings) + 1))]) + r" \\", "\\midrule",
+        " & ".join([t(table.corner), *map(t, table.headings)]) + r" \\",
     ]  # fmt: skip
+    if table.numbered:
+        lines.append(" & ".join(["", *(f"({k})" for k in range(1, len(table.headings) + 1))]) + r" \\")
+    lines.append("\\midrule")
     for row in table.rows:
         lines += ["\\midrule"] * row.rule
         lines.append(" & ".join([t(row.label), *map(t, row.cells)]) + r" \\")
@@ -302,6 +323,10 @@ def write(table: Table, folder: Path, stem: str) -> list[Path]:
     """
     made = {"tex": latex(table), "md": markdown(table), "html": html(table)}
     return [write_whole(folder / f"{stem}.{ending}", text.encode()) for ending, text in made.items()]
+
+
+def _nth(table: Table, column: int, before: str) -> str:
+    return f"{before}({column})" if table.numbered else ""
 
 
 def _md(text: str) -> str:

@@ -9,8 +9,9 @@ Names are imported when they are first used, so that ``import reesim`` is quick.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from reesim.lazy import names as _names
 
 __version__ = "0.1.0"
 
@@ -73,14 +74,4 @@ if TYPE_CHECKING:
     from reesim.scenario import bundled as bundled
     from reesim.simulation import Simulation as Simulation
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'reesim' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"reesim.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = _names(__name__, _HOME)

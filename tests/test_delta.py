@@ -97,7 +97,8 @@ def test_the_target_can_be_estimated_on_a_panel(tmp_path):
 
 def test_without_a_policy_nothing_responds(tax):
     """The baseline is stationary, so every count is what it was: no response at any δ."""
-    still = Episode(scenario("baseline", calendar__start="2010-01", calendar__end="2018-12", calendar__step="month"))
+    quiet = scenario("baseline", calendar__start="2010-01", calendar__end="2018-12", calendar__step="month")
+    still = Episode(quiet, delta_star=tax.delta_star)  # of the same baseline
     for reading in (FLOW, STOCK):
         assert still.respond(0.1, reading).response == pytest.approx(0.0, abs=ROUNDING)
 
@@ -124,7 +125,8 @@ def test_the_signs_of_the_model(tax):
 
 
 def test_a_longer_policy_and_a_dearer_import_move_the_response(tax):
-    assert Episode(scenario("deck_tax_permanent")).respond(0.0).response > tax.respond(0.0).response
+    longer = Episode(scenario("deck_tax_permanent"), delta_star=tax.delta_star)  # of the same baseline
+    assert longer.respond(0.0).response > tax.respond(0.0).response
     assert Episode(scenario(calibration__ree_shares="deck")).respond(0.0).response < tax.respond(0.0).response
 
 
@@ -294,6 +296,30 @@ def test_a_delta_that_is_not_solved_is_listed_and_the_others_stand():
     assert "no equilibrium there" in describe(nothing)
 
 
+def test_a_target_between_points_where_nothing_is_solved_is_not_out_of_reach():
+    """The response is below the target at one end and above it at the other: what is between is not known."""
+
+    def respond(delta: float) -> Response:
+        if 0.0 < delta < 1.0:
+            raise ConvergenceError("no equilibrium there")
+        return made(delta, 0.2 + delta)
+
+    found = profile(respond, TARGET, 0.0, 1.0)
+    assert found.status == "unsolved"
+    assert math.isnan(found.estimate)
+    assert len(found.failures) > 3
+    assert "not solved" in describe(found)
+
+
+def test_the_standard_error_takes_the_slope_where_the_estimate_is():
+    """Response δ⁴ meets 0.5 at 0.8409, where it rises by 4 δ³ = 2.3784; over the whole range it rises by one."""
+    found = profile(lambda delta: made(delta, delta**4), TARGET, 0.0, 1.0)
+    assert found.estimate == pytest.approx(0.5**0.25, abs=1e-6)
+    # A secant over at most a quarter of the range: its slope is that of a point within it, 4 · 0.6³ to 4.
+    assert found.slope == pytest.approx(2.3784, rel=0.15)
+    assert found.std_error == pytest.approx(TARGET.std_error / found.slope, rel=1e-12)
+
+
 def test_a_mistake_of_the_user_is_not_a_delta_that_failed(tax):
     with pytest.raises(DataError):
         profile(lambda delta: tax.respond(delta, Reading(last=2030)), TARGET, 0.0, 0.1)
@@ -345,7 +371,9 @@ def test_rates_of_replacement_attain_the_target(tax, monkeypatch):
 
 
 def test_the_whole_exercise_writes_what_it_found(tmp_path, monkeypatch):
+    # What takes paths of its own has tests of its own.
     monkeypatch.setattr(studies, "_moves", lambda *_: [studies.Move("reference", "a test", 5.0)])
+    monkeypatch.setattr(studies, "attaining_rates", lambda *_, **__: (0.02,))
     told: list[tuple[int, int]] = []
     report = run(
         tmp_path, scenarios=["deck_tax"], shares=["accounts"], entries=[2.0], seen=[Observed()], lasts=[2018],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -190,3 +191,34 @@ def test_files(table: Table, tmp_path: Path) -> None:
     files = tables.write(table, tmp_path, "main")
     assert [file.name for file in files] == ["main.tex", "main.md", "main.html"]
     assert files[1].read_text(encoding="utf-8") == tables.markdown(table)
+
+
+@pytest.mark.parametrize("render", READERS, ids=lambda render: render.__name__)
+def test_columns_that_are_no_regressions_have_no_numbers(render: Callable[[tables.Table], str]) -> None:
+    plain = tables.Table(
+        "T", ("ε", "γ"), (tables.Row("Cars & vans", ("1.0", "–")),), (), corner="Sector", numbered=False
+    )
+    text = render(plain)
+    assert "Sector" in text
+    assert "(1)" not in text
+    assert "(1)" in render(replace(plain, numbered=True))
+
+
+def test_a_table_turned_has_a_row_for_each_regression(fits: list[Fit]) -> None:
+    """Every cell of the upright table is in the turned one: in its row, or once for all below."""
+    columns = [Column(heading=f"way {k}", fit=fit, sd=0.5) for k, fit in enumerate(fits[:3])]
+    upright = tables.of_fits("T", columns, TERM, label="coefficient", notes=["a note"])
+    turned = tables.turned(upright)
+    assert [row.label for row in turned.rows] == ["way 0", "way 1", "way 2"]
+    assert turned.headings[:5] == ("coefficient", "Error", "wages", "Error", "Per standard deviation")
+    assert not turned.numbered
+    assert turned.notes[-1] == "a note"
+    once = next(note for note in turned.notes if note.startswith("In all rows: "))
+    for row in upright.rows:
+        if row.label in turned.headings:
+            assert tuple(turned.cell(f"way {k}", turned.headings.index(row.label)) for k in range(3)) == row.cells
+        elif row.label:
+            assert len(set(row.cells)) == 1
+            assert f"{row.label} {row.cells[0]}" in once
+    assert tuple(row.cells[1] for row in turned.rows) == upright.rows[1].cells
+    assert tables.turned(tables.of_fits("T", columns[:1], TERM)).headings[:2] == (TERM, "Error")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import pkgutil
 import re
 import shutil
 from dataclasses import replace
@@ -99,21 +98,6 @@ class TestWhatIsSaidOfInputs:
         chosen = iotable.read_inputs(GALLIUM).choose(CHOICES)
         cells = tuple(replace(cell, status=status) for cell in chosen.cells)
         assert chosen.with_values(cells).summary() == said
-
-
-class TestPublicNames:
-    def test_all_are_there(self):
-        assert dir(iotable) == sorted(iotable.__all__)
-        for name in iotable.__all__:
-            assert getattr(iotable, name).__name__ == name
-
-    def test_none_is_the_name_of_a_module(self):
-        # Importing a submodule sets it as an attribute of its package, in the place of whatever had the name.
-        assert not {module.name for module in pkgutil.iter_modules(iotable.__path__)} & set(iotable.__all__)
-
-    def test_others_are_refused(self):
-        with pytest.raises(AttributeError, match="no attribute 'telescope'"):
-            _ = iotable.telescope
 
 
 class TestManual:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib
+import pkgutil
 import subprocess
 import sys
 import tomllib
@@ -31,7 +33,8 @@ MODULES = modules(PACKAGE) | modules(EMPIRICS, "empirics.")
 EXERCISES = ("iotable", "panels", "patents", "regress", "structural", "delta")
 
 OWNERS = {
-    "h5py": ("results.store",), "networkx": ("network",), "matplotlib": ("plotting", *(f"empirics.{room}.figures" for room in EXERCISES)),
+    "h5py": ("results.store",), "networkx": ("network",),
+    "matplotlib": ("plotting", *(f"empirics.{room}.figures" for room in EXERCISES)),
     "ruamel": ("scenario.yaml_source",), "typer": ("cli", "empirics.cli"), "rich": ("cli", "empirics.cli"),
     "pydantic": ("scenario",), "xarray": ("results.path",), "rdata": ("data.wiod",), "openpyxl": ("data.wiod",),
     "pyfixest": ("empirics",),
@@ -133,7 +136,7 @@ def test_the_core_knows_nothing_above_it():
 
 
 LAYERS = (
-    ("errors", "labels", "variables"),
+    ("errors", "labels", "lazy", "variables"),
     ("_core",),
     ("data", "scenario.calendar", "observed_sources"),
     ("results",),
@@ -177,6 +180,18 @@ def test_the_engine_knows_nothing_of_the_empirics():
         known = [name for name in imports(module, deep=True) if within(name, "reesim.empirics")]
         assert not known, f"{module} imports {known[0]}"
     assert not any(within(home, "empirics") for home in reesim._HOME.values())
+
+
+@pytest.mark.parametrize("package", ["reesim", *(f"reesim.empirics.{room}" for room in EXERCISES)])
+def test_public_names_are_there_and_are_no_modules(package):
+    """A module of the same name would take the name's place once it is imported."""
+    home = importlib.import_module(package)
+    assert not set(home._HOME) & {module.name for module in pkgutil.iter_modules(home.__path__)}
+    for name, module in home._HOME.items():
+        assert getattr(home, name) is getattr(importlib.import_module(f"{package}.{module}"), name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        home.nothing  # noqa: B018
+    assert set(home._HOME) <= set(dir(home))
 
 
 def test_results_can_be_read_without_the_engine():

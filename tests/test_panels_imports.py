@@ -77,12 +77,12 @@ def test_problems_of_a_file_are_told_together(tmp_path):
     assert [line.removeprefix(f"{path}: ") for line in str(told.value).splitlines()] == [
         "row 2: column 'reporter': WLD is no single country (leave it out: it would count twice)",
         "row 3: column 'partner': 'China' is not a code of a country or region (write CHN)",
-        "row 4: column 'year': 2009.5 is not a whole number (give the year)",
+        "row 4: column 'year': 2009.5 is not a year (a whole number, 1900 to 2100)",
         "row 5: column 'hs': '28053' is not a code of six, eight or ten digits (keep leading zeros)",
         "row 6: column 'value_usd': the cell is empty (give 0 or leave the row out)",
         "row 7: column 'quantity_kg': 'x' is not a finite number (give a number, or leave it empty)",
         "row 7: column 'value_usd': -1 is too small (should be 0 or more)",
-        "row 9: DEU, CHN, 2010, 280530 stands twice (keep one, or add them up)",
+        "row 9: DEU, CHN, 2010, 280530 stands twice, first in row 8 (keep one, or add them up)",
     ]
     path.write_text("reporter,year\nJPN,2009\n")
     with pytest.raises(

@@ -139,7 +139,7 @@ def test_controls_are_kept_and_must_be_there(tmp_path, refused):
     assert panel.frame["gdp"].tolist() == [7.0, 8.0]
     assert panel.controls == ("gdp",)
     assert "Columns that are not used: other." in tuple(panel.lines())
-    assert "no column 'gpd' (is it 'gdp'? rename it)" in refused(text, "productivity", controls=["gpd"])
+    assert "no column 'gpd' (did you mean 'gdp'?)" in refused(text, "productivity", controls=["gpd"])
 
 
 def test_industries_of_ones_own(tmp_path, refused):

@@ -185,6 +185,22 @@ def test_another_scale_of_sensitivity_has_the_same_effect_per_deviation() -> Non
     np.testing.assert_allclose(one.per_sd, ten.per_sd, rtol=1e-7)
 
 
+def test_a_deviation_is_one_of_the_industries_that_are_used() -> None:
+    """The most sensitive industry has no patents at all: it is in the sample, not in the Poisson regression."""
+    codes = dict(zip(("3691", "3714", "3511", "2011"), (5.0, 2.0, 1.0, 0.0), strict=True))
+    keys = pd.MultiIndex.from_product([("DEU", "JPN", "USA"), codes, YEARS], names=["region", "sic", "year"])
+    frame = keys.to_frame(index=False)
+    count = np.random.default_rng(0).poisson(9.0, len(frame)) * (frame["sic"] != "3691")
+    panel = Panel("patents", frame.assign(count=count), "invented")
+    (row,) = variants(panel, pd.Series(codes), {"all": {}}, "PPML")
+    made = design(panel, pd.Series(codes))
+    assert row.fit is not None
+    assert row.fit.dropped.separated == 3 * len(YEARS)
+    assert made.sd == pytest.approx(np.std([5, 2, 1, 0], ddof=1))
+    assert made.used(row.fit).sd == pytest.approx(np.std([2, 1, 0], ddof=1))
+    assert row.per_sd[0] == pytest.approx(row.fit.coefficient(TERM) * np.std([2, 1, 0], ddof=1))
+
+
 def test_a_variant_that_fails_keeps_its_reason() -> None:
     (row,) = variants(exports(), SENSITIVITY, {"late": {"post": 2050}})
     assert row.fit is None

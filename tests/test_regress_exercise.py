@@ -19,12 +19,18 @@ pytest.importorskip("pyfixest", reason="the extra empirics is not installed")
 
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    return exercise.run_exports(tmp_path_factory.mktemp("exports"), draws=200, figures=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exercise, "MANY_INDUSTRIES", 3)
+        return exercise.run_exports(tmp_path_factory.mktemp("exports"), draws=200, figures=False)
 
 
 @pytest.fixture(scope="module")
 def patents(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    with np.errstate(all="ignore"):  # the drawing library divides by zero on purpose
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        np.errstate(all="ignore"),
+    ):  # the drawing library divides by zero on purpose
+        patch.setattr(exercise, "MANY_INDUSTRIES", 2)
         return exercise.run_patents(tmp_path_factory.mktemp("patents"), draws=5)
 
 
@@ -119,6 +125,14 @@ def write_panel(file: Path, kind: str, seed: int = 0) -> Path:
     return file
 
 
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few draws of the bootstrap, and one industry left out: the exports as shipped have all."""
+    monkeypatch.setattr(exercise, "WILD_DRAWS", 19)
+    monkeypatch.setattr(exercise, "MANY_INDUSTRIES", 1)
+
+
+@pytest.mark.usefixtures("short")
 def test_a_users_panels(tmp_path: Path) -> None:
     found = exercise.run_exports(
         tmp_path, write_panel(tmp_path / "e.csv", "exports"), controls=("wages",), draws=20, figures=False
@@ -135,6 +149,7 @@ def test_a_users_panels(tmp_path: Path) -> None:
     assert set(counted.blocks[0].fits) == {"NONCHN", "USA", "JPN", "ALL", "CHN"}
 
 
+@pytest.mark.usefixtures("short")
 def test_a_users_sensitivity_and_its_mistakes(tmp_path: Path) -> None:
     panel = write_panel(tmp_path / "e.csv", "exports")
     own = tmp_path / "own.csv"

@@ -10,7 +10,7 @@ import pytest
 
 from reesim.empirics.regress import engine
 from reesim.empirics.regress.fit import FIXEST, Correction, Fit, Options, ols, ppml
-from reesim.empirics.regress.prune import demean, singletons
+from reesim.empirics.regress.prune import demean, rank, singletons
 from reesim.errors import ConvergenceError, DataError, InputError, LabelError
 
 pytest.importorskip("pyfixest", reason="the extra empirics is not installed")
@@ -46,8 +46,8 @@ def both(frame: pd.DataFrame, **changes: object) -> list[Fit]:
 def test_difference_in_differences_by_hand() -> None:
     """Least squares: (32 − 20) − (16 − 12) = 8; Poisson: log(32/20) − log(16/12)."""
     frame = two_by_two()
-    linear = ols(frame, "y", ["treated"], effects=EFFECTS, cluster="unit")
-    poisson = ppml(frame, "y", ["treated"], effects=EFFECTS, cluster="unit")
+    linear = ols(frame, "y", ["treated"], effects=EFFECTS)
+    poisson = ppml(frame, "y", ["treated"], effects=EFFECTS)
     assert linear.coefficient("treated") == pytest.approx(8.0, rel=CLOSE)
     assert poisson.coefficient("treated") == pytest.approx(math.log(1.6) - math.log(4 / 3), rel=CLOSE)
 
@@ -197,17 +197,17 @@ def test_estimates_are_tidy_rows() -> None:
 
 
 def test_known_coefficient_is_recovered() -> None:
-    """40 panels with β = 0.3: the mean is within four of its standard errors, and 95 % intervals miss about two."""
+    """20 panels with β = 0.3: the mean is within four of its standard errors, and 95 % intervals miss about one."""
     fits = [
         ppml(
             panel(seed, units=60), "count", ["x"], effects=EFFECTS, cluster="unit", options=Options(separation=("fe",))
         )
-        for seed in range(40)
+        for seed in range(20)
     ]
     found = np.array([fit.coefficient("x") for fit in fits])
-    assert abs(found.mean() - 0.3) < 4 * found.std(ddof=1) / math.sqrt(40)
+    assert abs(found.mean() - 0.3) < 4 * found.std(ddof=1) / math.sqrt(20)
     missed = sum(not low <= 0.3 <= high for low, high in (fit.interval("x") for fit in fits))
-    assert missed <= 7  # binomial (40, 0.05): more has probability 0.003
+    assert missed <= 4  # binomial (20, 0.05): more has probability 0.003
 
 
 @pytest.mark.parametrize(
@@ -246,6 +246,62 @@ def test_refusals_say_what_to_do() -> None:
         ols(frame.assign(y=1.0), "y", ["x"])
     with pytest.raises(DataError, match="all rows are in one cluster"):
         ols(frame.assign(world=1), "y", ["x"], effects=EFFECTS, cluster="world")
+
+
+def test_two_clusters_of_one_year_effect_have_no_error() -> None:
+    """Within years two units mirror each other, and their scores add up to zero: each is zero, and so is the sandwich."""
+    frame = panel(units=2)
+    for fit in (ols, ppml):
+        outcome = "y" if fit is ols else "count"
+        with pytest.raises(DataError, match=r"zero by construction with 2 clusters"):
+            fit(frame, outcome, ["x"], effects=EFFECTS, cluster="unit")
+        assert (
+            fit(frame, outcome, ["x"], effects=EFFECTS).std_error("x") > 0.01
+        )  # a tenth of the errors' spread, and more
+
+
+def test_as_many_coefficients_as_rows_are_no_regression() -> None:
+    """A ring: units 0, 1, … n - 1 of two rows, years shifted by one; 2n rows, 2n - 1 effects and a regressor."""
+    n = 6
+    rng = np.random.default_rng(1)
+    unit, year = np.repeat(np.arange(n), 2), (np.arange(2 * n) + 1) // 2 % n
+    ring = pd.DataFrame({"unit": unit, "year": year, "x": rng.normal(size=2 * n), "y": rng.normal(size=2 * n)})
+    with pytest.raises(DataError, match=r"12 of 12 rows are left, too few for 1 coefficients and 11 fixed effects"):
+        ols(ring, "y", ["x"], effects=EFFECTS, cluster="unit")
+    # Each ring that nothing links to the others has one fixed effect that cannot be told apart.
+    apart = [np.concatenate([unit, unit + n]), np.concatenate([year, year + n])]
+    assert (rank([unit, year], 2 * n), rank(apart, 4 * n), rank([unit], 2 * n), rank([], 2 * n)) == (11, 22, 6, 1)
+
+
+@pytest.mark.parametrize("value", [0.1, 1e9 / 3.0])
+def test_a_constant_that_is_no_round_number_does_not_vary(value: float) -> None:
+    """Means of such a number are off by rounding, which is no variation."""
+    frame = panel().assign(same=value)
+    for effects in (EFFECTS, ()):
+        with pytest.raises(DataError, match=r"regressor 'same' does not vary"):
+            ols(frame, "y", ["x", "same"], effects=effects, cluster="unit")
+        fit = ppml(frame, "count", ["x", "same"], effects=effects, cluster="unit", options=Options(collinear="omit"))
+        assert fit.omitted == ("same",)
+    with pytest.raises(DataError, match="the same in all 320 rows"):
+        ols(frame, "same", ["x"], effects=EFFECTS)
+
+
+def test_an_outcome_that_fixed_effects_explain_is_refused() -> None:
+    frame = panel()
+    with pytest.raises(DataError, match=r"fixed effects explain the outcome"):
+        ols(frame.assign(y=frame["unit"] / 7.0), "y", ["x"], effects=EFFECTS, cluster="unit")
+
+
+def test_a_far_away_origin_of_a_regressor_moves_the_constant_alone() -> None:
+    """Ten million away from zero, 1e-7 of the digits of x are left, and 1e-16 of their product with themselves."""
+    frame, away = panel(), 1e7
+    for fit, outcome in ((ols, "y"), (ppml, "count")):
+        near = fit(frame, outcome, ["x", "z"], cluster="unit")
+        far = fit(frame.assign(z=frame["z"] + away), outcome, ["x", "z"], cluster="unit")
+        np.testing.assert_allclose(far.coefficients[1:], near.coefficients[1:], rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(far.std_errors[1:], near.std_errors[1:], rtol=1e-6)
+        moved = near.coefficient("constant") - away * far.coefficient("z")
+        assert far.coefficient("constant") == pytest.approx(moved, rel=1e-6)
 
 
 def test_no_convergence_is_an_error() -> None:

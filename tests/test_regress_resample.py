@@ -12,7 +12,7 @@ from reesim.empirics.panels.schema import Panel
 from reesim.empirics.regress.design import TERM, Design, design
 from reesim.empirics.regress.fit import Correction, Options
 from reesim.empirics.regress.resample import WEBB, permute_sensitivity, wild_bootstrap
-from reesim.errors import InputError
+from reesim.errors import ConvergenceError, InputError
 
 pytest.importorskip("pyfixest", reason="the extra empirics is not installed")
 
@@ -64,6 +64,30 @@ def test_poisson_orders_are_fits_too() -> None:
     assert result.exact
     assert len(result.draws) == 6
     assert np.isclose(result.draws, fit.coefficient(TERM), rtol=1e-8).sum() == 1  # the order observed is one of them
+
+
+def test_orders_without_a_fit_count_as_far_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A permuted sensitivity may be separated where the observed one is not: that ends no exercise, and lowers no p."""
+    rng = np.random.default_rng(3)
+    keys = pd.MultiIndex.from_product(
+        [("JPN", "USA"), ("3691", "3714", "3511"), range(2007, 2013)], names=["region", "sic", "year"]
+    )
+    frame = keys.to_frame(index=False).assign(count=rng.poisson(20.0, 36).astype(float))
+    one = design(Panel("patents", frame, "invented"), pd.Series({"3691": 0.5, "3714": 0.1, "3511": 0.0}))
+    fit, whole = one.fit("PPML"), Design.fit
+    before = permute_sensitivity(one, fit, draws=6)
+
+    def sometimes(self: Design, *args: object) -> object:
+        found = whole(self, *args)  # type: ignore[arg-type]
+        if abs(found.coefficient(TERM)) < abs(fit.coefficient(TERM)) * (1 - 1e-6):
+            raise ConvergenceError("no convergence")
+        return found
+
+    monkeypatch.setattr(Design, "fit", sometimes)
+    result = permute_sensitivity(one, fit, draws=6)
+    assert before.p < 1.0
+    assert (result.failed, len(result.draws), result.p) == (6 - round(6 * before.p), round(6 * before.p), 1.0)
+    assert f"{result.failed} more could not be fitted and count as far out" in str(result)
 
 
 def test_draws_repeat_with_their_seed_and_count_themselves() -> None:

@@ -30,7 +30,12 @@ Post: TypeAlias = Annotated[
 ]
 Draws: TypeAlias = Annotated[
     int | None,
-    typer.Option("--draws", metavar="N", min=0, help="Draws of randomisation and bootstrap; 0 leaves them out."),
+    typer.Option(
+        "--draws",
+        metavar="N",
+        min=0,
+        help="Draws of randomisation, and at most of the bootstrap. Default: 9,999, for PPML 199; 0 leaves both out.",
+    ),
 ]
 
 

@@ -26,6 +26,9 @@ NODES = 5
 DELTA_TOLERANCE = 1e-6
 """How closely Brent's method finds a δ."""
 
+APART = 0.02
+"""Distance from an estimate, over the range, of points its slope is taken from: nearer ones differ by rounding."""
+
 WORDS: dict[Status, str] = {
     "attained": "attained", "several": "attained more than once", "below": "out of reach: the response is below it",
     "above": "out of reach: the response is above it", "unsolved": "not solved",
@@ -73,9 +76,10 @@ class Profile:
         """Whether the target is attained, and if not on which side the response stays."""
         if self.roots:
             return "attained" if len(self.roots) == 1 else "several"
-        if not self.responses:
+        sides = {found.response < self.target.response for found in self.responses}
+        if len(sides) != 1:  # nothing was solved, or the response crosses the target where nothing was
             return "unsolved"
-        return "below" if self.responses[0].response < self.target.response else "above"
+        return "below" if sides.pop() else "above"
 
     @property
     def estimate(self) -> float:
@@ -89,10 +93,16 @@ class Profile:
 
     @property
     def slope(self) -> float:
-        """Mean slope of the response over the points solved, log points per unit of δ; nan of fewer than two."""
+        """Slope of the response around the estimate, or over the whole range without one; nan of fewer than two points.
+
+        Log points per unit of δ, between the nearest points solved that are `APART` or more from the estimate.
+        """
+        apart = APART * (self.high - self.low)
+        below = [found for found in self.responses if found.delta <= self.estimate - apart] or list(self.responses[:1])
+        above = [found for found in self.responses if found.delta >= self.estimate + apart] or list(self.responses[-1:])
         if len(self.responses) < 2:
             return math.nan
-        first, last = self.responses[0], self.responses[-1]
+        first, last = below[-1], above[0]
         return (last.response - first.response) / (last.delta - first.delta)
 
     @property

@@ -115,6 +115,7 @@ def of_panel(file: Path, *, group: str = "NONCHN") -> Target:
     panel = read_panel(file, "patents")
     sample = design(panel, default_sensitivity(panel), group=group)
     fit = sample.fit("PPML")
+    sample = sample.used(fit)
     return Target(
         response=fit.coefficient(TERM) * sample.sd, std_error=fit.std_error(TERM) * sample.sd, group=group,
         source=f"{panel.source}: {fit.coefficient(TERM):.4g} ({fit.std_error(TERM):.4g}) at a standard deviation of "

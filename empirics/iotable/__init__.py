@@ -10,10 +10,10 @@ Names are imported when they are first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-# A public name must not be that of a module here: Python would put the module in its place once that is imported.
+from reesim.lazy import names
+
 _HOME = {
     "Choices": "choices",
     "ExtendedTable": "extension",
@@ -71,14 +71,4 @@ if TYPE_CHECKING:
     from reesim.empirics.iotable.sensitivity import moments as moments
     from reesim.empirics.iotable.study import Study as Study
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = names(__name__, _HOME)

@@ -14,7 +14,7 @@ import numpy as np
 
 from reesim.data.csvfiles import read_table
 from reesim.data.facts import DATA
-from reesim.empirics.panels.columns import Column, Kind, columns_of
+from reesim.empirics.panels.columns import COLUMNS, Column, Kind, columns_of
 from reesim.empirics.panels.groups import mistaken
 from reesim.labels import LIKENESS
 
@@ -69,9 +69,9 @@ def checked(
             text_column(cells) if column.key and column.role != "year" else number_column(cells, column, problems)
         )
     frame = pd.DataFrame(data, index=given.index)
-    problems += [*_bad_keys(frame, there, industries), *_bad_years(frame), *_bad_parts(frame, there)]
+    problems += [*_bad_keys(frame, there, industries), *bad_years(frame), *_bad_parts(frame, there)]
     keys = [column.name for column in there if column.key]
-    problems += _repeated(frame, keys)
+    problems += repeated(frame, keys)
     if problems:
         return Checked(frame, sorted(problems), ())
     if frame.empty:
@@ -83,19 +83,26 @@ def checked(
 
 def _missing_columns(kind: Kind, given: pd.DataFrame, controls: tuple[str, ...]) -> Iterator[str]:
     found = [str(name) for name in given.columns]
-    for name in dict.fromkeys(name for name in found if found.count(name) > 1):
-        yield f"column {name!r} stands twice (keep one)"
+    yield from columns_twice(found)
     columns = columns_of(kind)
     needed = [column.name for column in columns if column.needed] + list(controls)
+    # A name that some kind of panel has is no misspelling of another.
+    strange = [name for name in found if not any(name == column.name for part in COLUMNS.values() for column in part)]
     for name in needed:
         if name not in found:
-            near = difflib.get_close_matches(name, found, n=1, cutoff=LIKENESS)
-            yield f"no column {name!r}" + (
-                f" (is it {near[0]!r}? rename it)" if near else f" (found: {', '.join(found)})"
-            )
+            near = difflib.get_close_matches(name, strange, n=1, cutoff=LIKENESS)
+            told = f"found: {', '.join(found)}"
+            advice = "did you mean {!r}?" if name in controls else "is it {!r}? rename it"
+            yield f"no column {name!r} ({advice.format(near[0]) if near else told})"
     outcomes = [column.name for column in columns if column.role == "outcome"]
     if not set(outcomes) & set(found):
         yield f"no outcome (give a column {' or '.join(outcomes)})"
+
+
+def columns_twice(found: list[str]) -> Iterator[str]:
+    """Names that stand twice in a header."""
+    for name in dict.fromkeys(name for name in found if found.count(name) > 1):
+        yield f"column {name!r} stands twice (keep one)"
 
 
 def text_column(cells: pd.Series) -> pd.Series:
@@ -212,7 +219,8 @@ def _unknown(code: str, known: Collection[str]) -> str:
     return f"no industry {code!r} ({f'did you mean {near[0]!r}?' if near else 'give SIC 1987, WIOD or the model, one of them'})"
 
 
-def _bad_years(frame: pd.DataFrame) -> Iterator[tuple[int, str]]:
+def bad_years(frame: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    """Rows whose column ``year`` holds a number that is no year."""
     year = frame["year"]
     low, high = YEARS
     wrong = year.notna() & ((year % 1.0 != 0.0) | (year < low) | (year > high))
@@ -236,7 +244,8 @@ def _bad_parts(frame: pd.DataFrame, columns: Iterable[Column]) -> Iterator[tuple
                 )
 
 
-def _repeated(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[int, str]]:
+def repeated(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[int, str]]:
+    """Rows that have the keys, the year among them, of an earlier one."""
     again = frame.duplicated(keys) & frame["year"].notna()
     if not again.any():
         return

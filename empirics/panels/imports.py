@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reesim.empirics.files import write_csv, written
-from reesim.empirics.panels.checking import Problems, number_column, text_column, where
+from reesim.empirics.panels.checking import Problems, bad_years, number_column, repeated, text_column, where
 from reesim.empirics.panels.columns import Column
 from reesim.empirics.panels.groups import mistaken
 from reesim.empirics.panels.reading import read_cells
@@ -219,14 +219,10 @@ def _problems(frame: pd.DataFrame) -> Iterator[tuple[int, str]]:
         )
     for row in where(~frame["hs"].str.fullmatch(r"\d{6}(\d{2}){0,2}")):
         yield row, f"column 'hs': {frame['hs'][row]!r} is not a code of six, eight or ten digits (keep leading zeros)"
-    for row in where(frame["year"] % 1.0 != 0.0):
-        yield row, f"column 'year': {frame['year'][row]} is not a whole number (give the year)"
+    yield from bad_years(frame)
     for row in where(frame["value_usd"].isna()):
         yield row, "column 'value_usd': the cell is empty (give 0 or leave the row out)"
-    keys = ["reporter", "partner", "year", "hs"]
-    for row in where(frame.duplicated(keys)):
-        label = ", ".join(f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in frame.loc[row, keys])
-        yield row, f"{label} stands twice (keep one, or add them up)"
+    yield from repeated(frame, ["reporter", "partner", "year", "hs"])
 
 
 def _annual(flows: pd.DataFrame, importers: Sequence[str]) -> pd.DataFrame:

@@ -47,6 +47,8 @@ def read_cells(file: Path) -> Cells:
         If the file is missing, has another ending, or is not what its ending says.
     """
     name = file.name.casefold()
+    if file.is_dir():
+        raise DataError(f"{file}: this is a folder; name one file in it")
     if not file.is_file():
         raise DataError(f"{file}: there is no such file")
     if name.endswith((".csv", ".csv.gz")):

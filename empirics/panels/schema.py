@@ -65,7 +65,7 @@ class Panel:
         if found.problems:
             raise DataError(told(self.source, "row", found.problems))
         object.__setattr__(self, "frame", found.frame)
-        object.__setattr__(self, "notes", (*self.notes, *found.notes))
+        object.__setattr__(self, "notes", tuple(dict.fromkeys((*self.notes, *found.notes))))
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -90,7 +90,7 @@ def draw_attention(calls: pd.DataFrame, patents: pd.DataFrame | None, out: Path,
         below.bar(total.index + 0.5, total, width=0.9, color="#009E73", label="patents by year of grant")
         _finish(below, "patents a year", CUT)
         axes.tick_params(labelbottom=False)
-    figure.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))  # a year at least, no parts of one
     return write_figure(figure, out / "attention.png")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -57,7 +57,7 @@ class Design:
     industry, place : str
         Names of those columns in the panel.
     sd : float
-        Standard deviation of sensitivity over the industries of the sample, each counted once.
+        Standard deviation of sensitivity over the industries of the sample, each counted once; see `used` for those of a fit.
     notes : tuple of str
         What was left out, and why.
     """
@@ -83,6 +83,13 @@ class Design:
             self.frame, self.outcome, (self.term, *self.controls), effects=self.effects, cluster=self.cluster,
             options=options,
         )  # fmt: skip
+
+    def used(self, fit: Fit) -> Design:
+        """Return the design with the standard deviation of sensitivity over the industries that a fit of it has used.
+
+        Industries without a patent are in the sample and say nothing: a deviation with them is not one of the estimate.
+        """
+        return replace(self, sd=_spread(self.frame.iloc[fit.kept], self.industry))
 
     def published(self, estimator: Estimator) -> Published | None:
         """The slides' coefficient of the same regression, or None."""
@@ -180,12 +187,15 @@ def design(
     frame["post"] = (frame["year"] >= post).astype(float)
     frame[TERM] = frame["sensitivity"] * frame["post"]
     _require_contrast(frame, panel, post)
-    sd = float(frame.drop_duplicates(panel.industry)["sensitivity"].std(ddof=1))
     return Design(
         frame=frame.reset_index(drop=True), exercise=panel.kind, outcome=column, label=_label(panel, column, difference),
         group=group, controls=panel.controls, effects=effects, cluster=cluster, industry=panel.industry,
-        place=panel.place, sd=sd, notes=(*notes, *more),
+        place=panel.place, sd=_spread(frame, panel.industry), notes=(*notes, *more),
     )  # fmt: skip
+
+
+def _spread(frame: pd.DataFrame, industry: str) -> float:
+    return float(frame.drop_duplicates(industry)["sensitivity"].std(ddof=1))
 
 
 def _outcome(panel: Panel) -> str:
@@ -269,7 +279,8 @@ def _require_contrast(frame: pd.DataFrame, panel: Panel, post: int) -> None:
     if not first < post <= last:
         raise DataError(
             f"the panel of {panel.kind} ({panel.source}) has years {first} to {last} and nothing "
-            f"{'before' if first >= post else 'from'} {post} on: no difference to estimate; set post"
+            f"{f'before {post}' if first >= post else f'from {post} on'}: no difference to estimate; choose another first "
+            "year after the shock (post)"
         )
     if frame["sensitivity"].nunique() < 2:
         raise DataError(f"all industries of the panel of {panel.kind} ({panel.source}) have the same sensitivity")

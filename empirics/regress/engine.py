@@ -10,12 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from reesim.empirics.regress.prune import Codes
+from reesim.empirics.regress.prune import Codes, spread_of
 from reesim.empirics.regress.records import Array, Estimator, Options
 from reesim.errors import ConvergenceError, DataError, InputError, ReesimError
 
 EFFECTS_TOLERANCE = 1e-10
 """Change at which fixed effects count as taken out, in units of variables scaled to one."""
+
+NOTHING = 1e-11
+"""Coefficient and robust standard error, of variables of spread one, below which all of a linear fit is rounding."""
+
+DEGENERATE = 1e-6
+"""Ratio of clustered and robust standard errors below which the clusters cannot carry one."""
 
 ROUNDS = 100_000
 """How often fixed effects may be taken out in turn."""
@@ -64,7 +70,7 @@ def run(estimator: Estimator, task: Task) -> Result:
     DataError
         If a result is not finite.
     """
-    size = float(task.y.mean() if estimator == "PPML" else task.y.std())
+    size = float(task.y.mean() if estimator == "PPML" else spread_of(task.y[:, None])[0])
     if not size > 0.0:
         raise DataError(f"{task.name}: the outcome is the same in all {len(task.y):,} rows used: nothing to explain")
     frame, scale_x, scale_y = _scaled(task, task.effects, size)
@@ -85,17 +91,19 @@ def run(estimator: Estimator, task: Task) -> Result:
             f"{task.name}: no convergence in {task.options.iterations} iterations: look for regressors or fixed effects "
             "that fit zeros exactly (Options.separation), or raise Options.iterations"
         )
-    return _unscaled(estimator, task, model, scale_x, scale_y)
+    found = _unscaled(estimator, task, model, scale_x, scale_y)
+    _require_errors(estimator, task, model)
+    return found
 
 
 def _scaled(task: Task, effects: list[Codes], size: float) -> tuple[Any, Array, float]:
-    """Columns of spread one under names of our own: tolerances then do not hang on units, nor formulas on labels."""
+    """Columns around zero of spread one under names of our own: tolerances do not hang on units, nor formulas on labels."""
     import pandas as pd
 
     spread = task.x.std(axis=0)
     frame = pd.DataFrame({"y": task.y / size})
     for k in range(task.x.shape[1]):
-        frame[f"x{k}"] = task.x[:, k] / spread[k]
+        frame[f"x{k}"] = (task.x[:, k] - task.x[:, k].mean()) / spread[k]
     for i, codes in enumerate(effects):
         frame[f"f{i}"] = codes
     for i, codes in enumerate(task.clusters):
@@ -134,13 +142,10 @@ def _call(
 def _unscaled(estimator: Estimator, task: Task, model: Any, scale_x: Array, size: float) -> Result:
     import pyfixest
 
-    beta = np.asarray(model._beta_hat, dtype=np.float64)
-    covariance = np.asarray(model._vcov, dtype=np.float64)
-    constant = [] if task.effects else [1.0]
-    factor = np.concatenate([constant, 1.0 / scale_x])
-    if estimator == "OLS":
-        factor = factor * size
-    beta, covariance = beta * factor, covariance * np.outer(factor, factor)
+    back = _back(task, scale_x) * (size if estimator == "OLS" else 1.0)
+    beta = back @ np.asarray(model._beta_hat, dtype=np.float64)
+    covariance = back @ np.asarray(model._vcov, dtype=np.float64) @ back.T
+    constant = not task.effects
     if estimator == "PPML":
         deviance = float(model.deviance) * size
         if constant:
@@ -155,9 +160,40 @@ def _unscaled(estimator: Estimator, task: Task, model: Any, scale_x: Array, size
     return Result(beta, covariance, float(model._df_t), deviance, pyfixest.__version__)
 
 
+def _back(task: Task, spread: Array) -> Array:
+    """From coefficients of scaled columns to those of columns as given, a matrix; a constant first, if there is one."""
+    slopes = np.diag(1.0 / spread)
+    if task.effects:
+        return slopes
+    back = np.zeros((len(spread) + 1, len(spread) + 1))
+    back[0, 0], back[0, 1:], back[1:, 1:] = 1.0, -task.x.mean(axis=0) / spread, slopes
+    return back
+
+
+def _require_errors(estimator: Estimator, task: Task, model: Any) -> None:
+    """Refuse fits of nothing, and clusters so few that their scores are zero whatever the data are."""
+    beta = np.abs(np.asarray(model._beta_hat, dtype=np.float64))
+    own = np.sqrt(np.diag(np.asarray(model._vcov, dtype=np.float64)))
+    if task.clusters:
+        with _quiet(task.name):
+            robust = np.sqrt(np.diag(np.asarray(model.vcov("hetero")._vcov, dtype=np.float64)))
+    else:
+        robust = own
+    if estimator == "OLS" and task.effects and (beta < NOTHING).all() and (robust < NOTHING).all():
+        raise DataError(f"{task.name}: fixed effects explain the outcome: nothing is left to explain")
+    if ((own < DEGENERATE * robust) & (robust > NOTHING / DEGENERATE)).any():
+        groups = min(len(np.unique(codes)) for codes in task.clusters)
+        raise DataError(
+            f"{task.name}: the clustered standard error is zero by construction with {groups} clusters and these fixed "
+            "effects: cluster by something finer, or widen the sample"
+        )
+
+
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
     """Read pyfixest's warnings: deprecations are its own business, the rest goes on up."""
+    from scipy.linalg import LinAlgWarning
+
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always")
         with _named(name):
@@ -165,6 +201,8 @@ def _quiet(name: str) -> Iterator[None]:
     for item in caught:
         if "pyfixest" in item.filename and issubclass(item.category, DeprecationWarning | FutureWarning):
             continue
+        if issubclass(item.category, LinAlgWarning):
+            raise DataError(f"{name}: a regressor all but follows from the others ({item.message}): leave one out")
         warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
 
 

@@ -13,13 +13,13 @@ from reesim.empirics.files import write_figure
 from reesim.empirics.panels.groups import GROUPS, members
 from reesim.empirics.panels.schema import Panel, read_panel, with_zeros
 from reesim.empirics.regress import robustness
-from reesim.empirics.regress.design import BASE, DIFFERENCES, POST, TERM, Design, default_sensitivity, design
+from reesim.empirics.regress.design import BASE, CHINA, DIFFERENCES, POST, TERM, Design, default_sensitivity, design
 from reesim.empirics.regress.event import EventStudy, event_study
 from reesim.empirics.regress.fit import Estimator, Fit
 from reesim.empirics.regress.report import Block, Report
 from reesim.empirics.regress.resample import MANY, Resampled, permute_sensitivity, wild_bootstrap
 from reesim.empirics.regress.robustness import Variant
-from reesim.errors import DataError, ReesimError
+from reesim.errors import DataError, InputError, ReesimError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,8 +64,9 @@ def run_exports(
     controls : sequence of str
         Columns of the user's panel.
     post : int
+        First year after the shock; event studies have the year before as their base.
     draws, seed : int
-        Of randomisation inference and bootstrap.
+        Of randomisation inference, and at most of the bootstrap, which needs no more than 1,999; 0 leaves both out.
     figures : bool
 
     Returns
@@ -76,9 +77,12 @@ def run_exports(
     ------
     DataError
         If the panel or the measure cannot be used.
+    InputError
+        If controls are asked of the panel as shipped.
     StoreError
         If a file cannot be written.
     """
+    _require_own(panel, controls)
     from reesim.empirics.panels.exports import exports_panel
 
     given = exports_panel() if panel is None else _with_growth(read_panel(panel, "exports", controls), "value")
@@ -117,11 +121,25 @@ def run_patents(
     zeros : bool
         Whether years without a row count as years without a patent, in a panel of the user's that has no controls.
     draws : int
-        Of randomisation inference; each is a Poisson regression.
+        Of randomisation inference; each is a Poisson regression. 0 leaves it out.
+
+    Raises
+    ------
+    DataError, StoreError
+        As of `run_exports`.
+    InputError
+        If controls or gaps are asked of the simulated panel, which has none.
     """
+    _require_own(panel, controls)
+    if panel is None and not zeros:
+        raise InputError("the simulated panel has every year: leave out zeros only in a panel of your own")
     given = simulated_patents(seed) if panel is None else read_panel(panel, "patents", controls)
     if panel is not None and zeros and not controls:
         given = with_zeros(given)
+    elif panel is not None:
+        why = "controls are not known there" if controls else "as asked"
+        note = f"Years without a row are left out, not counted as zeros: {why}."
+        given = replace(given, notes=(*given.notes, note))
     name = "patents, simulated" if panel is None else "patents"
     return _run(name, out, given, sensitivity, {"PPML": GROUPS, "OLS": GROUPS}, {}, post, draws, seed, figures)
 
@@ -140,6 +158,11 @@ def run_productivity(
     """Regress productivity growth on sensitivity x post; as `run_exports`, but no panel is shipped: give one."""
     given = _with_growth(read_panel(panel, "productivity", controls), "level")
     return _run("productivity", out, given, sensitivity, {"OLS": GROUPS}, {}, post, draws, seed, figures)
+
+
+def _require_own(panel: Path | None, controls: Sequence[str]) -> None:
+    if panel is None and controls:
+        raise InputError(f"controls {', '.join(controls)}: the panel as shipped has none; give a panel of your own")
 
 
 def _with_growth(panel: Panel, column: str) -> Panel:
@@ -176,6 +199,37 @@ def _run(
     figures: bool,
 ) -> Report:
     sensitivity = default_sensitivity(panel) if measure is None else robustness.read_sensitivity(measure)
+    blocks = _blocks(panel, sensitivity, estimators, post)
+    main = blocks[0]
+    if not main.fits:
+        group, reason = next(iter(main.reasons.items()))
+        raise DataError(f"no group of countries can be estimated; {group}: {reason}")
+    events, notes = _events(main, post - 1)
+    group = MAIN if MAIN in main.fits else next(iter(main.fits))
+    found = _variants(panel, sensitivity, main.estimator, ways, {"group": group, "post": post})
+    permuted = _permuted(blocks, draws, seed)
+    most = min(draws, WILD_DRAWS)
+    linear = _linear(main).items() if most else ()
+    wild = {one: wild_bootstrap(main.designs[one], fit, draws=most, seed=seed) for one, fit in linear}
+    parts: list[Block | EventStudy | Variant] = [*blocks, *events, *(one for part in found.values() for one in part)]
+    rows = [replace(row, exercise=name) for part in parts for row in part.estimates()]
+    alone = () if len(blocks) > len(estimators) else ("No rows of China: no differences to China.",)
+    notes = (*_scale_notes(main.designs[group], shipped=measure is None), *alone, *notes)
+    files = [
+        write_estimates(rows, out / "estimates.csv"),
+        *_tables(out, name, panel, blocks, found, main, group, notes),
+    ]
+    report = Report(
+        exercise=name, panel=panel, blocks=tuple(blocks), events=tuple(events), variants=found, permuted=permuted,
+        bootstrapped=wild, notes=notes, estimates=tuple(rows), files=tuple(files),
+    )  # fmt: skip
+    return replace(report, files=(*report.files, *_figures(out, report, group, post))) if figures else report
+
+
+def _blocks(
+    panel: Panel, sensitivity: pd.Series[float], estimators: Mapping[Estimator, Sequence[str]], post: int
+) -> list[Block]:
+    """The slides' tables: by group and estimator, and differences to China where the panel has it."""
     present = [group for group in GROUPS if members(panel.frame[panel.place], group)]
     if not present:
         raise DataError(f"the panel of {panel.kind} ({panel.source}) has no rows")
@@ -183,28 +237,10 @@ def _run(
         _block(panel, sensitivity, estimator, [group for group in wanted if group in present], post)
         for estimator, wanted in estimators.items()
     ]
-    if "CHN" in present:
+    if CHINA in present:
         abroad, difference = [group for group in ABROAD if group in present], DIFFERENCES[panel.kind]
         blocks.append(_block(panel, sensitivity, "OLS", abroad, post, difference=difference))
-    main = blocks[0]
-    if not main.fits:
-        raise DataError("; ".join(f"{group}: {reason}" for group, reason in main.reasons.items()))
-    events, notes = _events(main)
-    group = MAIN if MAIN in main.fits else next(iter(main.fits))
-    found = _variants(panel, sensitivity, main.estimator, ways, {"group": group, "post": post})
-    permuted = _permuted(blocks, draws, seed)
-    wild = {g: wild_bootstrap(main.designs[g], fit, draws=WILD_DRAWS, seed=seed) for g, fit in _linear(main).items()}
-    rows = [row for block in blocks for row in block.estimates()]
-    rows += [row for study in events for row in study.estimates()]
-    rows += [row for part in found.values() for one in part for row in one.estimates()]
-    rows = [replace(row, exercise=name) for row in rows]
-    notes = (*_scale_notes(main.designs[group], shipped=measure is None), *notes)
-    files = [write_estimates(rows, out / "estimates.csv"), *_tables(out, name, panel, blocks, found, main, notes)]
-    report = Report(
-        exercise=name, panel=panel, blocks=tuple(blocks), events=tuple(events), variants=found, permuted=permuted,
-        bootstrapped=wild, notes=notes, estimates=tuple(rows), files=tuple(files),
-    )  # fmt: skip
-    return replace(report, files=(*report.files, *_figures(out, report))) if figures else report
+    return blocks
 
 
 def _block(
@@ -230,11 +266,11 @@ def _block(
     return Block(title=title, estimator=estimator, designs=designs, fits=fits, reasons=reasons)
 
 
-def _events(main: Block) -> tuple[list[EventStudy], tuple[str, ...]]:
+def _events(main: Block, base: int) -> tuple[list[EventStudy], tuple[str, ...]]:
     studies, notes = [], []
     for group, made in main.designs.items():
         try:
-            studies.append(event_study(made, main.estimator))
+            studies.append(event_study(made, main.estimator, base))
         except ReesimError as error:
             notes.append(f"No event study of {group}: {error}.")
     return studies, tuple(notes)
@@ -264,8 +300,8 @@ def _variants(
 
 def _permuted(blocks: Sequence[Block], draws: int, seed: int) -> dict[str, Resampled]:
     """Permuted sensitivities: every group of linear blocks, the main group of Poisson regressions, which are fitted anew."""
-    found = {}
-    for block in blocks:
+    found: dict[str, Resampled] = {}
+    for block in blocks if draws else ():
         for group, fit in block.fits.items():
             made = block.designs[group]
             if block.estimator == "PPML":
@@ -307,6 +343,7 @@ def _tables(
     blocks: Sequence[Block],
     found: Mapping[str, Sequence[Variant]],
     main: Block,
+    group: str,
     notes: Sequence[str],
 ) -> list[Path]:
     stem = panel.kind
@@ -316,25 +353,22 @@ def _tables(
         if block.fits:
             kind = "difference" if "difference" in block.title else block.estimator.lower()
             title = f"{name.capitalize()}: {block.title.split(', ', 1)[1]}"
-            reasons = [f"{group} is not estimated: {reason}." for group, reason in block.reasons.items()]
+            reasons = [f"{line}." for line in block.refused()]
             table = tables.of_fits(
                 title, block.columns(), TERM, label="REE sensitivity × post", notes=[*told, *reasons]
             )
             files += tables.write(table, out, f"{stem}_{kind}")
     for part, rows in found.items():
-        columns = [
-            tables.Column(heading=one.name, fit=one.fit, sd=one.design.sd)
-            for one in rows
-            if one.fit is not None and one.design is not None
-        ]
+        fitted = [(one.name, one.fit, one.design) for one in rows]
+        columns = [tables.Column(heading=way, fit=fit, sd=made.sd) for way, fit, made in fitted if fit and made]
         if columns:
-            title = f"{name.capitalize()}: {main.estimator}, {part}"
+            title = f"{name.capitalize()}: {main.estimator}, {group}, {part}"
             table = tables.of_fits(title, columns, TERM, label="REE sensitivity × post", notes=told)
-            files += tables.write(table, out, f"{stem}_{part.replace(' ', '_')}")
+            files += tables.write(tables.turned(table), out, f"{stem}_{part.replace(' ', '_')}")
     return files
 
 
-def _figures(out: Path, report: Report) -> list[Path]:
+def _figures(out: Path, report: Report, group: str, post: int) -> list[Path]:
     from reesim.empirics.regress import figures
 
     stem, main = report.panel.kind, report.blocks[0]
@@ -342,12 +376,12 @@ def _figures(out: Path, report: Report) -> list[Path]:
     unverified = [note for note in report.notes if note.startswith("Sensitivity:")]
     source = " ".join([f"{report.panel.source}. Errors clustered by {clustered}.", *unverified])
     alerts = ["simulated by the model, not observed"] if "simulated" in report.exercise else []
-    words = f"{main.title}: sensitivity to rare earths after {POST - 1}"
+    words = f"{main.title}: sensitivity to rare earths after {post - 1}"
     drawn = {"groups": figures.groups(main.columns(), TERM, words, source, alerts)}
     if report.events:
-        drawn["events"] = figures.events(report.events, f"{main.title}: by year, base {BASE}", source, alerts)
+        drawn["events"] = figures.events(report.events, f"{main.title}: by year, base {post - 1}", source, alerts)
     if report.variants:
-        title = f"{main.title}: the same regression otherwise ({MAIN})"
+        title = f"{main.title}: the same regression otherwise ({group})"
         drawn["variants"] = figures.variants(report.variants, title, source, alerts)
     if report.permuted:
         title = f"{main.title}: coefficients with sensitivity dealt out at random, and the one observed"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reesim.empirics.regress import engine
-from reesim.empirics.regress.prune import Codes, Dropped, Mask, codes_of, demean, usable
+from reesim.empirics.regress.prune import Codes, Dropped, Mask, codes_of, demean, rank, spread_of, usable
 from reesim.empirics.regress.records import (
     COLLINEAR,
     DEFAULT,
@@ -144,6 +144,12 @@ class _Sample:
                 f"{self.name}: {rows} of {len(self.y):,} rows are left, too few for {len(self.terms)} coefficients "
                 f"({self.dropped}): widen the sample, or use coarser fixed effects"
             )
+        effects = rank([codes[self.kept] for codes in self.effects.values()], rows)
+        if rows <= effects + len(self.terms):
+            raise DataError(
+                f"{self.name}: {rows} of {len(self.y):,} rows are left, too few for {len(self.terms)} coefficients and "
+                f"{effects} fixed effects ({self.dropped}): widen the sample, or use coarser fixed effects"
+            )
         for name, codes in self.clusters.items():
             if len(np.unique(codes[self.kept])) < 2:
                 raise DataError(f"{self.name}: all rows are in one cluster of {name!r}: cluster by something finer")
@@ -182,7 +188,7 @@ def _independent(sample: _Sample, options: Options) -> tuple[_Sample, tuple[str,
     """The sample with regressors that do not follow from fixed effects or from those before them; those that do."""
     rows = sample.kept
     x = sample.x[rows]
-    spread = x.std(axis=0)
+    spread = spread_of(x)
     scaled = x / np.where(spread > 0.0, spread, 1.0)
     left = demean(scaled, [codes[rows] for codes in sample.effects.values()], tolerance=1e-8)
     if left is None:

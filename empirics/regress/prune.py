@@ -98,6 +98,34 @@ def usable(outcome: Array, effects: Sequence[Codes], kept: Mask, *, poisson: boo
             return kept, alone, separated
 
 
+ROUNDING = 1e-13
+"""Spread of a column, over its largest number, below which it is constant but for rounding."""
+
+
+def spread_of(columns: Array) -> Array:
+    """Standard deviations of columns, (K,); zero where only rounding makes them differ."""
+    found = np.asarray(columns.std(axis=0), dtype=np.float64)
+    return np.where(found > ROUNDING * np.abs(columns).max(axis=0, initial=0.0), found, 0.0)
+
+
+def rank(effects: Sequence[Codes], rows: int) -> int:
+    """Fixed effects that can be told apart: levels less the parts that the first two do not link; a constant without any.
+
+    With three or more this is a lower bound.
+    """
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+
+    if not effects:
+        return 1
+    levels = [np.unique(codes, return_inverse=True)[1] for codes in effects[:2]]
+    sizes = [int(codes.max(initial=-1)) + 1 for codes in levels]
+    if len(levels) < 2:
+        return sizes[0]
+    links = sparse.coo_array((np.ones(rows), (levels[0], sizes[0] + levels[1])), shape=(sum(sizes), sum(sizes)))
+    return sum(sizes) - int(connected_components(links, directed=False)[0])
+
+
 def demean(values: Array, effects: Sequence[Codes], *, tolerance: float = 1e-12, rounds: int = 10_000) -> Array | None:
     """Take means by every fixed effect out of columns, by alternating projections.
 
@@ -119,6 +147,7 @@ def demean(values: Array, effects: Sequence[Codes], *, tolerance: float = 1e-12,
 
     left = np.array(values, dtype=np.float64)
     left -= left.mean(axis=0)
+    left[:, spread_of(values) == 0.0] = 0.0  # rounding has no means to take out, and would never end
     scale = np.maximum(left.std(axis=0), np.finfo(float).tiny)
     averages = []
     for codes in effects:

@@ -17,6 +17,9 @@ from reesim.empirics.regress.fit import Estimator, Fit
 from reesim.empirics.regress.resample import Resampled
 from reesim.empirics.regress.robustness import Variant
 
+COUNTS = ("count", "enhancing")
+"""Outcomes that are numbers of patents, not shares or growth."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Block:
@@ -46,6 +49,13 @@ class Block:
             )
             for group, fit in self.fits.items()
         ]
+
+    def refused(self) -> list[str]:
+        """Groups that could not be fitted and why, those with the same reason together."""
+        groups: dict[str, list[str]] = {}
+        for group, reason in self.reasons.items():
+            groups.setdefault(reason, []).append(group)
+        return [f"{', '.join(names)}: not estimated: {reason}" for reason, names in groups.items()]
 
     def estimates(self) -> list[Estimate]:
         """Tidy rows: each coefficient, and that of interest per standard deviation."""
@@ -124,19 +134,24 @@ class Report:
 
 
 def block_lines(block: Block) -> list[str]:
-    """A block as a small table: ours and the slides', and the effect of one standard deviation."""
+    """A block as a small table: ours and the slides', and the effect of one standard deviation.
+
+    It is per cent for counts by Poisson, for growth and for differences; counts by least squares move by patents.
+    """
+    counts = any(made.outcome in COUNTS for made in block.designs.values())
+    factor, heading = (1.0, "per s.d.") if counts and block.estimator == "OLS" else (100.0, "% per s.d.")
     told = [
         block.title,
-        f"{'':8}{'estimate':>10}{'error':>9}{'p':>8}{'% per s.d.':>12}{'slides':>9}{'error':>8}{'rows':>9}{'clusters':>10}",
+        f"{'':8}{'estimate':>10}{'error':>9}{'p':>8}{heading:>12}{'slides':>9}{'error':>8}{'rows':>9}{'clusters':>10}",
     ]
     for column in block.columns():
         fit, term = column.fit, block.designs[column.heading].term
         deck = f"{column.deck.estimate:9.3f}{column.deck.std_error:8.3f}" if column.deck else f"{'':17}"
         told.append(
             f"{column.heading:8}{fit.coefficient(term):10.3f}{fit.std_error(term):9.3f}{fit.p[fit.at(term)]:8.3f}"
-            f"{100 * fit.coefficient(term) * (column.sd or 0.0):12.3f}{deck}{fit.observations:9,}{fit.clusters:10,}"
+            f"{factor * fit.coefficient(term) * (column.sd or 0.0):12.3f}{deck}{fit.observations:9,}{fit.clusters:10,}"
         )
-    told += [f"{group}: not estimated: {reason}" for group, reason in block.reasons.items()]
+    told += block.refused()
     dropped = "; ".join(f"{group} {fit.dropped}" for group, fit in block.fits.items() if fit.dropped.total)
     return told + ([f"Rows dropped: {dropped}."] if dropped else [])
 

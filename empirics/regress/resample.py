@@ -13,7 +13,7 @@ import numpy as np
 from reesim.empirics.regress.design import Design
 from reesim.empirics.regress.fit import Fit, Options
 from reesim.empirics.regress.prune import Array, Codes, codes_of, demean
-from reesim.errors import ConvergenceError, InputError
+from reesim.errors import ConvergenceError, DataError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,8 @@ class Resampled:
         otherwise (1 + number) / (1 + draws).
     exact : bool
     seed : int
+    failed : int
+        Draws without a number, which are not in `draws`; p counts them as far out.
     """
 
     method: str
@@ -57,10 +59,12 @@ class Resampled:
     p: float
     exact: bool
     seed: int
+    failed: int = 0
 
     def __str__(self) -> str:
         how = "all" if self.exact else f"seed {self.seed}"
-        return f"{self.method}: p = {self.p:.4f} ({len(self.draws):,} draws, {how})"
+        lost = f"; {self.failed} more could not be fitted and count as far out" if self.failed else ""
+        return f"{self.method}: p = {self.p:.4f} ({len(self.draws):,} draws, {how}{lost})"
 
 
 def permute_sensitivity(design: Design, fit: Fit, draws: int = 9999, seed: int = 2010) -> Resampled:
@@ -69,7 +73,8 @@ def permute_sensitivity(design: Design, fit: Fit, draws: int = 9999, seed: int =
     Under the null that sensitivity has nothing to do with what happened to an industry, any order is as likely as the one
     observed. The coefficient of a least-squares fit is β(s) = s'b / s'Cs, where b and C hold, by industry, the outcome and
     the dummies industry x post with fixed effects and controls taken out: each draw costs a product of an S x S matrix.
-    A Poisson regression is fitted anew for each draw, so ask for hundreds rather than thousands.
+    A Poisson regression is fitted anew for each draw, so ask for hundreds rather than thousands. A draw that has no finite
+    coefficient is counted, and counts as far out.
 
     Parameters
     ----------
@@ -85,7 +90,7 @@ def permute_sensitivity(design: Design, fit: Fit, draws: int = 9999, seed: int =
     InputError
         If draws are not positive.
     ConvergenceError
-        If taking out fixed effects, or a Poisson regression, did not end.
+        If taking out fixed effects did not end.
     """
     if draws < 1:
         raise InputError(f"{draws} draws: should be 1 or more")
@@ -95,15 +100,18 @@ def permute_sensitivity(design: Design, fit: Fit, draws: int = 9999, seed: int =
     s = np.empty(count)
     s[codes] = frame["sensitivity"].to_numpy(dtype=np.float64)
     dealt, exact = _dealt(s, draws, seed)
+    failed = 0
     if fit.estimator == "PPML":
-        values = np.array([_refit(design, frame, one[codes]) for one in dealt])
+        found = np.array([_refit(design, frame, one[codes]) for one in dealt])
+        values = found[np.isfinite(found)]
+        failed = len(found) - len(values)
         statistic = fit.coefficient(design.term)
     else:
         b, c = _by_industry(design, fit, codes)
         values, statistic = _coefficients(dealt, b, c), float(_coefficients(s[None, :], b, c)[0])
     return Resampled(
         method=f"sensitivity permuted among {count} industries", statistic=statistic, draws=values,
-        p=_share(values, statistic, exact), exact=exact, seed=seed,
+        p=_share(values, statistic, exact, failed), exact=exact, seed=seed, failed=failed,
     )  # fmt: skip
 
 
@@ -115,9 +123,12 @@ def _dealt(s: Array, draws: int, seed: int) -> tuple[Array, bool]:
 
 
 def _refit(design: Design, frame: pd.DataFrame, sensitivity: Array) -> float:
-    """Coefficient of the Poisson regression with another sensitivity in each row."""
+    """Coefficient of the Poisson regression with another sensitivity in each row; nan if it has none."""
     moved = replace(design, frame=frame.assign(**{design.term: sensitivity * frame["post"]}))
-    return moved.fit("PPML", Options(separation=("fe",))).coefficient(design.term)
+    try:
+        return moved.fit("PPML", Options(separation=("fe",))).coefficient(design.term)
+    except (ConvergenceError, DataError):
+        return math.nan  # counted by the caller
 
 
 def _by_industry(design: Design, fit: Fit, codes: Codes) -> tuple[Array, Array]:
@@ -257,6 +268,7 @@ def _weights(count: int, draws: int, weights: Weights, seed: int) -> tuple[Array
     return np.random.default_rng(seed).choice(values, size=(draws, count)), False
 
 
-def _share(values: Array, statistic: float, exact: bool) -> float:
-    far = int((np.abs(values) >= abs(statistic) * (1.0 - SLACK)).sum())
-    return far / len(values) if exact else (1 + far) / (1 + len(values))
+def _share(values: Array, statistic: float, exact: bool, failed: int = 0) -> float:
+    far = failed + int((np.abs(values) >= abs(statistic) * (1.0 - SLACK)).sum())
+    draws = failed + len(values)
+    return far / draws if exact else (1 + far) / (1 + draws)

@@ -74,7 +74,8 @@ def variant(name: str, make: Callable[[], Design], estimator: Estimator = "OLS",
     """Fit one variant; what cannot be fitted is kept with its reason, so that a table of many says so and goes on."""
     try:
         made = make()
-        return Variant(name=name, design=made, fit=made.fit(estimator, options))
+        fit = made.fit(estimator, options)
+        return Variant(name=name, design=made.used(fit), fit=fit)
     except ReesimError as error:
         return Variant(name=name, reason=str(error))
 

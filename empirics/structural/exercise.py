@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reesim.empirics import estimates
+from reesim.empirics import estimates, tables
 from reesim.empirics.files import FEWER_DIGITS, write_csv, write_figure, written
-from reesim.empirics.structural import tables
 from reesim.empirics.structural.bands import Bands, bands_of
 from reesim.empirics.structural.fit import Specification, StructuralFit, estimate
 from reesim.empirics.structural.inversion import Technology
@@ -19,8 +18,8 @@ from reesim.empirics.structural.montecarlo import PANELS, MonteCarlo, endogenous
 from reesim.empirics.structural.panel import FactorPanel, panel_from_equilibria, panel_from_path, read_factor_panel
 from reesim.empirics.structural.resample import bootstrap
 from reesim.empirics.structural.simulate import Design, disturbed
+from reesim.empirics.structural.tables import table
 from reesim.errors import InputError
-from reesim.results.whole import write_whole
 from reesim.scenario import DEFAULT_SECTORS, Scenario
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def run(
     notes: list[str] = []
     files = _written(out, given, fits, seed, notes)
     trials = _trials(panels, seed) if panel is None and panels else ()
-    lags = attenuation(Scenario.load(SCENARIO)) if panel is None else None
+    lags = attenuation(Scenario.load(SCENARIO), HALF_LIVES) if panel is None else None
     for name, frame in (("monte_carlo", _trial_table(trials)), ("attenuation", lags)):
         if frame is not None:
             files.append(write_csv(frame, out / f"{name}.csv", FEWER_DIGITS))
@@ -120,14 +119,14 @@ def embedded(technology: Technology | None = None, seed: int = SEED) -> FactorPa
     return disturbed(exact, Design(technology=technology), seed)
 
 
-def attenuation(scenario: Scenario, half_lives: tuple[float, ...] = HALF_LIVES) -> pd.DataFrame:
+def attenuation(scenario: Scenario, half_lives: Sequence[float] = HALF_LIVES) -> pd.DataFrame:
     """How much of the long-run slope a regression finds on a path, where patents lag behind prices.
 
     Parameters
     ----------
     scenario : Scenario
         With rare earths and endogenous technology.
-    half_lives : tuple of float
+    half_lives : sequence of float
         Of entry, in years.
 
     Returns
@@ -174,11 +173,11 @@ def _written(out: Path, given: FactorPanel, fits: list[StructuralFit], seed: int
         raise InputError(
             "no sector has a slope that admits an epsilon above zero: there is nothing to hand to the model"
         )
-    table = first.table()
+    tidy = first.table()
     if first.resampled:
         again = bootstrap(first, seed=seed)
         low, high = again.interval(first.specification.level)
-        table = table.assign(
+        tidy = tidy.assign(
             epsilon_bootstrap_se=again.std_error(), epsilon_bootstrap_low=low, epsilon_bootstrap_high=high
         )
     else:
@@ -188,9 +187,8 @@ def _written(out: Path, given: FactorPanel, fits: list[StructuralFit], seed: int
     return [
         estimates.write(rows, out / "estimates.csv"),
         first.estimated(leave_out_refused=True).write(out / "estimates.json"),
-        write_csv(table, out / "structural.csv", FEWER_DIGITS), write_csv(given.frame, out / "panel.csv", FEWER_DIGITS),
-        *(write_whole(out / f"structural.{kind}", make(first).encode())
-          for kind, make in (("md", tables.markdown), ("tex", tables.latex), ("html", tables.page))),
+        write_csv(tidy, out / "structural.csv", FEWER_DIGITS), write_csv(given.frame, out / "panel.csv", FEWER_DIGITS),
+        *tables.write(table(first), out, "structural"),
     ]  # fmt: skip
 
 
@@ -214,13 +212,16 @@ def _drawn(out: Path, fits: list[StructuralFit], fans: tuple[Bands, ...]) -> lis
     from reesim.empirics.structural import figures
 
     shown = [write_figure(figures.epsilon_by_sector(fits), out / "epsilon.png")]
-    return shown + [write_figure(figures.fan(told), out / f"bands_{told.variable}.png") for told in fans]
+    return shown + [
+        write_figure(figures.fan(told, fits[0].source), out / f"bands_{told.variable}.png") for told in fans
+    ]
 
 
 def _beside(fit: StructuralFit) -> Iterator[str]:
     yield "epsilon by sector, with standard error and interval, beside the slides'; gamma beside the slides'"
-    for name, value, error, interval, deck, weight, theirs, *_ in tables.cells(fit)[1:]:
-        yield f"  {name:<28} {value:>6} ({error})  {interval:<15} {deck:>6}   {weight:>8} {theirs:>8}"
+    for row in table(fit).rows:
+        value, error, interval, deck, weight, theirs, *_ = row.cells
+        yield f"  {row.label:<28} {value:>6} ({error})  {interval:<15} {deck:>6}   {weight:>8} {theirs:>8}"
 
 
 def _agreement(fit: StructuralFit) -> str:

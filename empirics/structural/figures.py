@@ -57,7 +57,7 @@ def epsilon_by_sector(fits: Sequence[StructuralFit]) -> Figure:
     return figure
 
 
-def fan(told: Bands) -> Figure:
+def fan(told: Bands, source: str = "") -> Figure:
     """Bands of a variable over time, a panel for each region, or for the sectors with the widest bands of a region."""
     from matplotlib.figure import Figure
 
@@ -76,7 +76,8 @@ def fan(told: Bands) -> Figure:
     what = VARIABLES[told.variable].description
     figure.suptitle(f"{what}: what the errors of ε and γ leave open", x=0.01, ha="left", fontsize=11)
     pairs = f"{100 * told.quantiles[0]:g} to {100 * told.quantiles[-1]:g}"
-    _foot(figure, f"Line: at the estimates. Shades: {pairs} of 100 draws and between. {told.line()}")
+    estimates = f"the estimates ({source})" if source else "the estimates"
+    _foot(figure, f"Line: at {estimates}. Shades: {pairs} of 100 draws and between. {told.line()}")
     return figure
 
 

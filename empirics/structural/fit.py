@@ -322,9 +322,11 @@ def _sector(code: str, line: Line, chosen: Specification, share: float) -> Secto
     epsilon = float(technology.epsilon(slope))
     inside = slope < technology.singular_slope
     nothing = (float("nan"),) * 4
+    # Kappa rises in beta: an interval as far as epsilon is above zero, none where all of it is below.
+    ends = [min(end, technology.largest_slope) if np.isfinite(top) else float("nan") for end in (low, high)]
     kappa = nothing if not inside else (
         float(technology.kappa_of_slope(slope)), float(technology.kappa_by_slope(slope)) * error,
-        float(technology.kappa_of_slope(low)), float(technology.kappa_of_slope(min(high, technology.largest_slope))),
+        float(technology.kappa_of_slope(ends[0])), float(technology.kappa_of_slope(ends[1])),
     )  # fmt: skip
     found = nothing if not inside else (epsilon, -float(technology.epsilon_by_slope(slope)) * error, bottom, top)
     return SectorFit(

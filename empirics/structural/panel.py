@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reesim.empirics.panels.checking import (
+    Problems,
+    bad_years,
+    columns_twice,
+    number_column,
+    repeated,
+    text_column,
+    where,
+)
+from reesim.empirics.panels.columns import Column
 from reesim.errors import DataError, InputError
 
 if TYPE_CHECKING:
@@ -21,8 +30,15 @@ if TYPE_CHECKING:
 
 KEYS = ("region", "sector", "year")
 TECHNOLOGY = ("a_r", "a_l")
-PRICES = ("w_r", "w_l")
-YEARS = (1900, 2100)
+COLUMNS = (
+    Column("region", "place", "code", "region of the researchers"),
+    Column("sector", "industry", "code", "sector"),
+    Column("year", "year", "year", "calendar year"),
+    Column("a_r", "outcome", "any", "technology in the rare-earth bundle, or the patents that stand for it", low=0.0),
+    Column("a_l", "outcome", "any", "the same in the labour bundle", low=0.0),
+    Column("w_r", "outcome", "any", "user price of rare earths", low=0.0, above=True),
+    Column("w_l", "outcome", "any", "wage", low=0.0, above=True),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +69,8 @@ class FactorPanel:
     def __post_init__(self) -> None:
         from reesim.empirics.panels.schema import told
 
-        frame, problems = _checked(self.frame, tuple(self.instruments))
+        rows = self.frame.set_axis(range(1, len(self.frame) + 1), axis=0)
+        frame, problems = _checked(rows, tuple(self.instruments))
         if problems:
             raise DataError(told(self.source, "row", problems))
         object.__setattr__(self, "instruments", tuple(self.instruments))
@@ -209,48 +226,38 @@ def _observed(scenario: Scenario, years: tuple[int, ...], values: dict[str, np.n
     return FactorPanel(frame, source, ("policy",))
 
 
-def _checked(given: pd.DataFrame, instruments: tuple[str, ...]) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
-    """The columns that are needed, typed, and what is wrong with them by row."""
+def _checked(given: pd.DataFrame, instruments: tuple[str, ...]) -> tuple[pd.DataFrame, Problems]:
+    """The columns that are needed, typed, and what is wrong with them by row, which is the index."""
     import pandas as pd
 
-    numbers = ("year", *TECHNOLOGY, *PRICES, *instruments)
-    wanted = (*KEYS[:2], *numbers)
-    missing = [name for name in wanted if name not in given.columns]
+    columns = (*COLUMNS, *(Column(name, "outcome", "", "instrument") for name in instruments))
+    found = [str(name) for name in given.columns]
+    missing = [one.name for one in columns if one.name not in found]
+    own = {one.name for one in COLUMNS}
+    wrong = list(columns_twice(found))
+    wrong += [f"column {name!r} is part of (24) itself and no instrument for it" for name in instruments if name in own]
     if missing:
-        text = f"no column {', '.join(missing)}; needed are {', '.join(wanted)}"
-        return given, [(0, text)]
-    problems: list[tuple[int, str]] = []
-    frame = pd.DataFrame(index=given.index)
-    for name in KEYS[:2]:
-        frame[name] = [str(cell).strip() if isinstance(cell, str | int) else "" for cell in given[name]]
-        problems += [(row, f"column {name!r}: the cell is empty") for row in frame.index[frame[name] == ""]]
-    for name in numbers:
-        frame[name] = np.array([_number(cell) for cell in given[name]], dtype=float)
-        bad = ~np.isfinite(frame[name])
-        problems += [
-            (row, f"column {name!r}: should be a number, not {given.at[row, name]!r}") for row in frame.index[bad]
-        ]
-    problems += [item for name in (*TECHNOLOGY, *PRICES) for item in _below(frame, name)]
-    year = frame["year"]
-    odd = np.isfinite(year) & ((year % 1 != 0) | (year < YEARS[0]) | (year > YEARS[1]))
-    problems += [(row, f"column 'year': should be a year, not {year[row]:g}") for row in frame.index[odd]]
-    twice = frame.duplicated(list(KEYS))
-    problems += [(row, "region, sector and year stand twice; keep one of the rows") for row in frame.index[twice]]
+        wrong.append(f"no column {', '.join(missing)}; needed are {', '.join(one.name for one in columns)}")
+    if wrong:
+        return given, [(0, text) for text in wrong]
+    problems: Problems = []
+    data = {one.name: _column(given[one.name], one, problems) for one in columns}
+    frame = pd.DataFrame(data, index=given.index)
+    problems += [*bad_years(frame), *repeated(frame, list(KEYS))]
     if not len(frame):
         problems.append((0, "there are no rows"))
     return (frame.astype({"year": int}) if not problems else frame), problems
 
 
-def _below(frame: pd.DataFrame, name: str) -> Iterator[tuple[int, str]]:
-    column = frame[name]
-    bad = column < 0.0 if name in TECHNOLOGY else column <= 0.0
-    bound = "0 or more" if name in TECHNOLOGY else "above 0"
-    for row in frame.index[bad]:
-        yield row, f"column {name!r}: should be {bound}, not {column[row]:g}"
-
-
-def _number(cell: object) -> float:
-    try:
-        return math.nan if isinstance(cell, bool) or "_" in str(cell) else float(str(cell))
-    except ValueError:
-        return math.nan
+def _column(cells: pd.Series, column: Column, problems: Problems) -> pd.Series:
+    """Cells, typed; none may be empty."""
+    if column.key and column.role != "year":
+        text = text_column(cells)
+        problems += [(row, f"column {column.name!r}: the cell is empty (give a code)") for row in where(text == "")]
+        return text
+    told: Problems = []
+    numbers = number_column(cells, column, told)
+    known = {row for row, _ in told}
+    empty = [row for row in where(numbers.isna()) if row not in known]
+    problems += [*told, *((row, f"column {column.name!r}: the cell is empty (give a number)") for row in empty)]
+    return numbers

@@ -25,6 +25,12 @@ METHODS: tuple[Method, ...] = ("OLS", "2SLS", "PPML")
 FEWEST = 3
 """Regions below which errors cannot be clustered by region."""
 
+ROUNDING = 1e-12
+"""Range of a column, over its largest number or one, below which it does not vary."""
+
+COLLINEAR = 1e-9
+"""Smallest eigenvalue of correlations below which one of the variables follows from the others."""
+
 RELATIVE = 1e-6
 """Relative difference at which pyfixest and the sums by cluster would be two different regressions."""
 
@@ -102,6 +108,8 @@ def fit_line(
     z = rows[list(instruments)].to_numpy(dtype=float) if method == "2SLS" else x[:, None]
     columns = _within(np.column_stack([y, x, z]), codes) if effects == "region" else np.column_stack([y, x, z])
     _require_variation(columns[:, 1:], name, ["log(w_R/w_L)", *instruments])
+    _require_everywhere(columns[:, 1:], codes, regions, name, ["log(w_R/w_L)", *instruments])
+    _require_distinct(columns[:, 2:], name, instruments)
     one = np.ones((len(y), int(effects == "none")))
     # Slope first, so that with effects by region, and no constant, it is the only coefficient.
     moments = Moments.of_rows(columns[:, 0], np.hstack([columns[:, [1]], one]), np.hstack([columns[:, 2:], one]), codes)
@@ -235,8 +243,34 @@ def _within(columns: Array, codes: NDArray[np.intp]) -> Array:
 
 def _require_variation(columns: Array, name: str, names: Sequence[str]) -> None:
     for k, column in enumerate(names):
-        if k < columns.shape[1] and not np.ptp(columns[:, k]) > 1e-12 * max(1.0, float(np.abs(columns[:, k]).max())):
+        if k < columns.shape[1] and not np.ptp(columns[:, k]) > ROUNDING * max(1.0, float(np.abs(columns[:, k]).max())):
             raise DataError(f"{name}: {column} does not vary in the rows used: its coefficient cannot be told")
+
+
+def _require_everywhere(
+    columns: Array, codes: NDArray[np.intp], regions: Sequence[str], name: str, names: Sequence[str]
+) -> None:
+    """Refuse what varies in one region alone: without that region nothing is left, and no error can be clustered."""
+    for k, column in enumerate(names):
+        values = columns[:, k]
+        for code, region in enumerate(regions):
+            if not np.ptp(values[codes != code]) > ROUNDING * max(1.0, float(np.abs(values).max())):
+                raise DataError(
+                    f"{name}: {column} varies in {region} alone: errors are clustered by region and need variation in two "
+                    "or more"
+                )
+
+
+def _require_distinct(columns: Array, name: str, instruments: Sequence[str]) -> None:
+    """Refuse instruments of which one follows from the others."""
+    if len(instruments) < 2:
+        return
+    apart = columns - columns.mean(axis=0)
+    apart = apart / np.sqrt(np.mean(apart**2, axis=0))
+    if np.linalg.eigvalsh(apart.T @ apart / len(apart))[0] < COLLINEAR:
+        raise DataError(
+            f"{name}: one of the instruments {', '.join(instruments)} follows from the others: leave it out"
+        )
 
 
 def _require_equal(first: Array, second: Array, name: str) -> None:

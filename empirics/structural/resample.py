@@ -58,7 +58,7 @@ def bootstrap(fit: StructuralFit, draws: int = 999, seed: int = 0) -> Bootstrap:
     ------
     InputError
         If it is a Poisson fit, whose errors are by leaving regions out; if sectors have other regions than one another;
-        or if there are no draws.
+        if a draw of regions leaves no variation; or if there are no draws.
     """
     if draws < 2 or seed < 0:
         raise InputError(f"{draws} resamples with seed {seed}: at least 2 are needed, and a seed of 0 or more")
@@ -72,5 +72,10 @@ def bootstrap(fit: StructuralFit, draws: int = 999, seed: int = 0) -> Bootstrap:
         )
     groups = len(lines[0].regions)
     weights = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1.0 / groups), size=draws).astype(float)
-    slope = np.column_stack([part.resampled(weights)[:, 0] for part in parts])
+    try:
+        slope = np.column_stack([part.resampled(weights)[:, 0] for part in parts])
+    except np.linalg.LinAlgError as error:
+        raise InputError(
+            f"{groups} regions are too few to resample: in a draw of them log(w_R/w_L) does not vary; take errors by jackknife"
+        ) from error
     return Bootstrap(tuple(one.sector for one in fit.sectors), slope, fit)

@@ -12,7 +12,7 @@ import pytest
 from reesim.empirics.panels.exports import exports_panel, sensitivity
 from reesim.empirics.regress import exercise
 from reesim.empirics.regress.report import Report
-from reesim.errors import DataError
+from reesim.errors import DataError, InputError
 
 pytest.importorskip("pyfixest", reason="the extra empirics is not installed")
 
@@ -147,6 +147,24 @@ def test_a_users_panels(tmp_path: Path) -> None:
     counted = exercise.run_patents(tmp_path, write_panel(tmp_path / "c.csv", "patents"), draws=3, figures=False)
     assert counted.exercise == "patents"
     assert set(counted.blocks[0].fits) == {"NONCHN", "USA", "JPN", "ALL", "CHN"}
+
+
+@pytest.mark.usefixtures("short")
+def test_all_patents_or_those_that_enhance(tmp_path: Path) -> None:
+    panel = write_panel(tmp_path / "c.csv", "patents")
+    lines = panel.read_text().splitlines()
+    both = tmp_path / "both.csv"
+    both.write_text(
+        "\n".join(
+            [f"{lines[0]},enhancing", *(f"{line},0" if k % 3 else f"{line},1" for k, line in enumerate(lines[1:]))]
+        )
+    )
+    given = exercise.run_patents(tmp_path, both, outcome="count", draws=0, figures=False)
+    alone = exercise.run_patents(tmp_path, panel, draws=0, figures=False)
+    assert [row.estimate for row in given.estimates] == [row.estimate for row in alone.estimates]
+    assert {row.outcome for row in given.estimates if row.estimator == "PPML"} == {"patents"}
+    with pytest.raises(InputError, match="the panel has count"):
+        exercise.run_patents(tmp_path, panel, outcome="enhancing", draws=0, figures=False)
 
 
 @pytest.mark.usefixtures("short")

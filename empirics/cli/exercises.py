@@ -67,6 +67,10 @@ def patents(
     panel: Panel = None,
     sensitivity: Sensitivity = None,
     control: Controls = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option("--outcome", metavar="enhancing|count", help="Default: enhancing where your panel has it."),
+    ] = None,
     zeros: Annotated[
         bool, typer.Option("--zeros/--no-zeros", help="Years without a row have no patents (panels of yours).")
     ] = True,
@@ -82,7 +86,7 @@ def patents(
     """
     from reesim.empirics.regress.exercise import run_patents
 
-    options = given(sensitivity=sensitivity, controls=control, post=post, draws=draws, seed=seed)
+    options = given(sensitivity=sensitivity, controls=control, outcome=outcome, post=post, draws=draws, seed=seed)
     show("patents", run_patents(output.ready_folder(out), panel, zeros=zeros, figures=figures, **options), as_json)
 
 

@@ -103,6 +103,7 @@ def run_patents(
     *,
     sensitivity: Path | None = None,
     controls: Sequence[str] = (),
+    outcome: str = "",
     zeros: bool = True,
     post: int = POST,
     draws: int = PPML_DRAWS,
@@ -118,6 +119,8 @@ def run_patents(
     ----------
     out, panel, sensitivity, controls, post, seed, figures
         As of `run_exports`; the panel is of patents.
+    outcome : {"", "enhancing", "count"}
+        Patents that enhance the use of rare earths or replace them, or all; by default the former where the panel has them.
     zeros : bool
         Whether years without a row count as years without a patent, in a panel of the user's that has no controls.
     draws : int
@@ -128,7 +131,7 @@ def run_patents(
     DataError, StoreError
         As of `run_exports`.
     InputError
-        If controls or gaps are asked of the simulated panel, which has none.
+        If controls or gaps are asked of the simulated panel, which has none, or the panel has no such outcome.
     """
     _require_own(panel, controls)
     if panel is None and not zeros:
@@ -140,6 +143,10 @@ def run_patents(
         why = "controls are not known there" if controls else "as asked"
         note = f"Years without a row are left out, not counted as zeros: {why}."
         given = replace(given, notes=(*given.notes, note))
+    if outcome and outcome not in given.outcomes:
+        raise InputError(f"outcome {outcome!r}: the panel has {', '.join(given.outcomes)}")
+    if outcome == "count" and "enhancing" in given.outcomes:
+        given = replace(given, frame=given.frame.drop(columns="enhancing"))
     name = "patents, simulated" if panel is None else "patents"
     return _run(name, out, given, sensitivity, {"PPML": GROUPS, "OLS": GROUPS}, {}, post, draws, seed, figures)
 

@@ -79,8 +79,8 @@ def test_options_that_are_not_given_are_left_to_the_library(asked: list[Any], tm
 
 
 def test_options_arrive(asked: list[Any], tmp_path: Path) -> None:
-    words = "--panel mine.csv --control a --control b --outcome count --no-zeros --post 2011 --draws 9 --seed 4 --sensitivity s.csv"
-    run("patents", "--out", tmp_path, *words.split(), "--no-figures")
+    words = "--panel mine.csv --control a --control b --outcome count --no-zeros --post 2011 --draws 9 --seed 4"
+    run("patents", "--out", tmp_path, *words.split(), "--sensitivity", "s.csv", "--no-figures")
     assert asked == [
         ("patents", (tmp_path, Path("mine.csv")),
          {"zeros": False, "figures": False, "controls": ["a", "b"], "outcome": "count", "post": 2011, "draws": 9, "seed": 4,

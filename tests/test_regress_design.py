@@ -12,9 +12,11 @@ from reesim.empirics.panels.exports import exports_panel
 from reesim.empirics.panels.schema import Panel
 from reesim.empirics.regress.design import TERM, default_sensitivity, design
 from reesim.empirics.regress.event import event_study, term_of
+from reesim.empirics.regress.report import Block, block_lines, variant_lines
 from reesim.empirics.regress.robustness import (
     alternatives,
     leave_one_out,
+    percent,
     read_sensitivity,
     shipped_alternatives,
     variants,
@@ -199,6 +201,13 @@ def test_a_deviation_is_one_of_the_industries_that_are_used() -> None:
     assert made.sd == pytest.approx(np.std([5, 2, 1, 0], ddof=1))
     assert made.used(row.fit).sd == pytest.approx(np.std([2, 1, 0], ddof=1))
     assert row.per_sd[0] == pytest.approx(row.fit.coefficient(TERM) * np.std([2, 1, 0], ddof=1))
+    block = Block(title="", estimator="PPML", designs={"NONCHN": made}, fits={"NONCHN": row.fit}, reasons={})
+    assert block.columns()[0].sd == pytest.approx(np.std([2, 1, 0], ddof=1))
+    assert block.estimates()[-1].estimate == pytest.approx(row.per_sd[0])
+    # A log point of a count is more than one per cent: 15.46 at 0.0046178 is 7.4 %, as the slides read it, not 7.1.
+    assert f"{100 * np.expm1(row.per_sd[0]):.3f}" in block_lines(block)[2]
+    assert percent(row.fit, 15.46 * 0.0046178, 0.0)[0] == pytest.approx(7.4, abs=0.001)
+    assert f"{100 * np.exp(row.per_sd[0]) * row.per_sd[1]:.3f}" in variant_lines({"all": [row]})[1]
 
 
 def test_a_variant_that_fails_keeps_its_reason() -> None:

@@ -45,7 +45,10 @@ class Block:
         """Columns of its table."""
         return [
             tables.Column(
-                heading=group, fit=fit, sd=self.designs[group].sd, deck=self.designs[group].published(self.estimator)
+                heading=group,
+                fit=fit,
+                sd=self.designs[group].used(fit).sd,
+                deck=self.designs[group].published(self.estimator),
             )
             for group, fit in self.fits.items()
         ]
@@ -139,7 +142,8 @@ def block_lines(block: Block) -> list[str]:
     It is per cent for counts by Poisson, for growth and for differences; counts by least squares move by patents.
     """
     counts = any(made.outcome in COUNTS for made in block.designs.values())
-    factor, heading = (1.0, "per s.d.") if counts and block.estimator == "OLS" else (100.0, "% per s.d.")
+    patents = counts and block.estimator == "OLS"
+    heading = "per s.d." if patents else "% per s.d."
     told = [
         block.title,
         f"{'':8}{'estimate':>10}{'error':>9}{'p':>8}{heading:>12}{'slides':>9}{'error':>8}{'rows':>9}{'clusters':>10}",
@@ -147,9 +151,11 @@ def block_lines(block: Block) -> list[str]:
     for column in block.columns():
         fit, term = column.fit, block.designs[column.heading].term
         deck = f"{column.deck.estimate:9.3f}{column.deck.std_error:8.3f}" if column.deck else f"{'':17}"
+        moved = fit.coefficient(term) * (column.sd or 0.0)
+        effect = moved if patents else robustness.percent(fit, moved, 0.0)[0]
         told.append(
             f"{column.heading:8}{fit.coefficient(term):10.3f}{fit.std_error(term):9.3f}{fit.p[fit.at(term)]:8.3f}"
-            f"{factor * fit.coefficient(term) * (column.sd or 0.0):12.3f}{deck}{fit.observations:9,}{fit.clusters:10,}"
+            f"{effect:12.3f}{deck}{fit.observations:9,}{fit.clusters:10,}"
         )
     told += block.refused()
     dropped = "; ".join(f"{group} {fit.dropped}" for group, fit in block.fits.items() if fit.dropped.total)
@@ -165,6 +171,6 @@ def variant_lines(found: Mapping[str, Sequence[Variant]]) -> list[str]:
             if one.fit is None:
                 told.append(f"  {one.name}: not estimated: {one.reason}")
                 continue
-            effect, error = one.per_sd
-            told.append(f"  {one.name:34}{100 * effect:9.3f}{100 * error:9.3f}")
+            effect, error = robustness.percent(one.fit, *one.per_sd)
+            told.append(f"  {one.name:34}{effect:9.3f}{error:9.3f}")
     return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,8 @@ class Variant:
 
 
 def per_sd(made: Design, fit: Fit, suffix: str = "", deck: tuple[float, float] | None = None) -> Estimate:
-    """Tidy row of the effect of one standard deviation of sensitivity over the industries of the sample."""
+    """Tidy row of the effect of one standard deviation of sensitivity over the industries that the fit has used."""
+    made = made.used(fit)
     known = {} if deck is None else {made.term: deck}
     (row,) = fit.estimates(made.exercise, made.group, [made.term], outcome=made.label, deck=known)
     return Estimate(
@@ -68,6 +70,13 @@ def per_sd(made: Design, fit: Fit, suffix: str = "", deck: tuple[float, float] |
         std_error=row.std_error * made.sd, observations=row.observations, clusters=row.clusters,
         deck_estimate=row.deck_estimate, deck_std_error=row.deck_std_error,
     )  # fmt: skip
+
+
+def percent(fit: Fit, effect: float, error: float) -> tuple[float, float]:
+    """Effect and error in per cent: of log points of a count by Poisson, with the delta method, or of a share or growth."""
+    if fit.estimator == "PPML":
+        return 100.0 * math.expm1(effect), 100.0 * math.exp(effect) * error
+    return 100.0 * effect, 100.0 * error
 
 
 def variant(name: str, make: Callable[[], Design], estimator: Estimator = "OLS", options: Options = DEFAULT) -> Variant:

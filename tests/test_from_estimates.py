@@ -281,6 +281,13 @@ class TestDraws:
         with pytest.raises(InputError, match="at least 1 draw"):
             edge.sample(0, seed=1)
 
+    def test_a_weight_that_no_number_holds_is_drawn_anew(self):
+        # With a given share, gamma at epsilon near zero is below the smallest number: exp overflowed there, and gamma was 0.
+        draws = told(share=True, spread=(0.4, 0.02)).sample(3000, seed=1)
+        assert (draws.gamma > 0.0).all()
+        assert (draws.gamma < 1.0).all()
+        assert draws.rejected > 0
+
     def test_without_estimates(self):
         with pytest.raises(InputError, match="not estimated"):
             Scenario.load("deck_tax").elasticities().sample(1, 0)

@@ -93,7 +93,7 @@ def run_exports(
         ways["from 2003"] = {"years": {year for year in years if year >= 2003}}
         ways[f"{BASE} on, no earlier years"] = {"years": {year for year in years if year >= BASE}}
     if panel is None:
-        given = replace(given, notes=(*given.notes, WHY))
+        given = replace(given, notes=(*given.given_notes(), WHY))
     return _run("exports", out, given, sensitivity, {"OLS": GROUPS}, ways, post, draws, seed, figures)
 
 
@@ -142,11 +142,13 @@ def run_patents(
     elif panel is not None:
         why = "controls are not known there" if controls else "as asked"
         note = f"Years without a row are left out, not counted as zeros: {why}."
-        given = replace(given, notes=(*given.notes, note))
+        given = replace(given, notes=(*given.given_notes(), note))
     if outcome and outcome not in given.outcomes:
         raise InputError(f"outcome {outcome!r}: the panel has {', '.join(given.outcomes)}")
     if outcome == "count" and "enhancing" in given.outcomes:
         given = replace(given, frame=given.frame.drop(columns="enhancing"))
+    if panel is None:
+        given = replace(given, notes=(*given.given_notes(), _without_noise(sensitivity, post)))
     name = "patents, simulated" if panel is None else "patents"
     return _run(name, out, given, sensitivity, {"PPML": GROUPS, "OLS": GROUPS}, {}, post, draws, seed, figures)
 
@@ -179,18 +181,26 @@ def _with_growth(panel: Panel, column: str) -> Panel:
     if "growth" in panel.outcomes:
         return panel
     growth, notes = annual_growth(panel.frame, panel.units, column)
-    notes = (*panel.notes, *notes, f"Growth is computed from column {column!r}.")
+    notes = (*panel.given_notes(), *notes, f"Growth is computed from column {column!r}.")
     return replace(panel, frame=panel.frame.assign(growth=growth), notes=notes)
 
 
-def simulated_patents(seed: int = SEED, scenario: str = SIMULATED_SCENARIO) -> Panel:
+def simulated_patents(seed: int = SEED, scenario: str = SIMULATED_SCENARIO, *, noise: bool = True) -> Panel:
     """Patents as a path of the model would show them: Poisson counts around new varieties of the rare-earth bundle."""
     from reesim.empirics.panels.simulated import Observed, panel_from_path
     from reesim.scenario import Scenario
     from reesim.simulation import Simulation
 
     path = Simulation(Scenario.load(scenario)).run()
-    return panel_from_path(path, "patents", seed=seed, observed=Observed(bundle="both"))
+    return panel_from_path(path, "patents", seed=seed, noise=noise, observed=Observed(bundle="both"))
+
+
+def _without_noise(measure: Path | None, post: int) -> str:
+    """What the main regression gives on the counts that are expected, beside those drawn around them."""
+    panel = simulated_patents(noise=False)
+    sensitivity = default_sensitivity(panel) if measure is None else robustness.read_sensitivity(measure)
+    fit = design(panel, sensitivity, group=MAIN, post=post).fit("PPML")
+    return f"Without the noise of the draw, {MAIN} by PPML has {fit.coefficient(TERM):.2f}; the counts are one draw, seed above."
 
 
 def _run(
@@ -266,7 +276,7 @@ def _block(
         try:
             made = design(panel, sensitivity, group=group, post=post, **way)
             fits[group] = made.fit(estimator)
-            designs[group], label = made, made.label
+            designs[group], label = made.used(fits[group]), made.label
         except ReesimError as error:
             reasons[group] = str(error)
     title = f"{panel.kind.capitalize()}, {label or 'difference to China'}, {estimator}"

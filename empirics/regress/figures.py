@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reesim.empirics.regress.event import EventStudy
+from reesim.empirics.regress.fit import Fit
 from reesim.empirics.regress.published import Published
 from reesim.empirics.regress.resample import Resampled
 from reesim.empirics.regress.robustness import Variant
@@ -48,13 +49,14 @@ def events(studies: Sequence[EventStudy], title: str, source: str, alerts: Seque
         gridspec_kw={"hspace": 0.45, "wspace": 0.22, "left": 0.07},
     )  # fmt: skip
     for axis, study in zip(axes, studies, strict=False):
-        frame, sd = study.frame(LEVEL), 100.0 * study.design.sd
+        frame, sd = study.frame(LEVEL), study.design.sd
         years = frame["year"].to_numpy(dtype=float)
         axis.axvspan(study.base + 0.5, years.max() + 0.5, color=SHADE, zorder=0)
         axis.axhline(0.0, color=style.INK, linewidth=0.8)
-        axis.vlines(years, frame["low"] * sd, frame["high"] * sd, color=OURS, linewidth=1.6)
+        low, middle, high = (_per_cent(study.fit, frame[name] * sd) for name in ("low", "estimate", "high"))
+        axis.vlines(years, low, high, color=OURS, linewidth=1.6)
         base = years == study.base
-        axis.plot(years[~base], frame["estimate"][~base] * sd, "o", color=OURS, markersize=4.5)
+        axis.plot(years[~base], middle[~base], "o", color=OURS, markersize=4.5)
         axis.plot(years[base], [0.0], "o", color="white", markeredgecolor=OURS, markersize=5)
         axis.set_xlim(years.min() - 0.7, years.max() + 0.7)
         axis.set_xticks(range(int(years.min()), int(years.max()) + 1, max(1, len(years) // 6)))
@@ -81,8 +83,9 @@ def variants(found: Mapping[str, Sequence[Variant]], title: str, source: str, al
             effect, error = one.per_sd
             assert one.fit is not None  # for the type checker: kept above
             half = _half(one.fit.df) * error
-            axis.hlines(at, 100 * (effect - half), 100 * (effect + half), color=OURS, linewidth=1.6)
-            axis.plot(100 * effect, at, "o", color=OURS, markersize=4.5)
+            low, middle, high = (_per_cent(one.fit, effect + side * half) for side in (-1.0, 0.0, 1.0))
+            axis.hlines(at, low, high, color=OURS, linewidth=1.6)
+            axis.plot(middle, at, "o", color=OURS, markersize=4.5)
             ticks.append(at)
             names.append(one.name)
             at += 1
@@ -114,6 +117,11 @@ def permuted(found: Mapping[str, Resampled], title: str, source: str, alerts: Se
 def _mark(axis: Axes, at: float, value: float, low: float, high: float, colour: str, name: str | None) -> None:
     axis.vlines(at, low, high, color=colour, linewidth=1.8)
     axis.plot(at, value, "o", color=colour, markersize=5.5, label=name)
+
+
+def _per_cent(fit: Fit, effect: Any) -> Any:
+    """Effects in per cent: log points of a count by Poisson are more than hundredths, at both ends of an interval too."""
+    return 100.0 * (np.expm1(effect) if fit.estimator == "PPML" else np.asarray(effect))
 
 
 def _deck_interval(deck: Published) -> tuple[float, float]:

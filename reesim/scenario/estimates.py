@@ -23,6 +23,9 @@ from reesim.labels import Labels
 Array = NDArray[np.float64]
 
 SCHEMA = "reesim.estimates/1"
+LARGEST_ODDS = 700.0
+"""Log odds beyond which a weight is 0 or 1 to the last digit."""
+
 MOST_TRIES = 100
 """Draws tried for each that is wanted before the covariance is called too wide."""
 
@@ -144,8 +147,8 @@ class EstimatedElasticities:
     def sample(self, n: int, seed: int, *, theta: float | None = None) -> Draws:
         """Draw epsilon and gamma jointly from the normal distribution of the estimates.
 
-        A draw counts only if all its sectors have epsilon > 0 and 1 + theta (1 - epsilon) > 0, eq. (9): the normal
-        distribution is cut off there. Others are drawn anew and counted.
+        A draw counts only if all its sectors have epsilon > 0 and 1 + theta (1 - epsilon) > 0, eq. (9), and a gamma that a
+        number can hold: the normal distribution is cut off there. Others are drawn anew and counted.
 
         Parameters
         ----------
@@ -173,6 +176,8 @@ class EstimatedElasticities:
         for _ in range(n * MOST_TRIES):
             drawn = centre + factor @ rng.standard_normal(2 * size)
             bad = (drawn[:size] <= 0.0) | (1.0 + exponent * (1.0 - drawn[:size]) <= 0.0)
+            if not bad.any():
+                bad = np.abs(self._weight_odds(drawn[None])[0]) > LARGEST_ODDS
             if bad.any():
                 rejected, outside = rejected + 1, outside + bad
                 continue
@@ -187,14 +192,15 @@ class EstimatedElasticities:
                 "sector's epsilon, or estimate it with more data"
             )
         rows = np.array(kept)
-        return Draws(self.sectors, rows[:, :size], self._weights(rows), rejected)
+        return Draws(self.sectors, rows[:, :size], 1.0 / (1.0 + np.exp(-self._weight_odds(rows))), rejected)
 
-    def _weights(self, rows: Array) -> Array:
+    def _weight_odds(self, rows: Array) -> Array:
+        """Log odds of gamma by draw and sector."""
         size = len(self.sectors)
         if self.share_s is None:
-            return 1.0 / (1.0 + np.exp(-rows[:, size:]))
+            return rows[:, size:]
         # (23) at a relative price of one: the log odds of the share are epsilon times those of the weight.
-        return 1.0 / (1.0 + np.exp(-_log_odds(np.array(self.share_s)) / rows[:, :size]))
+        return np.asarray(_log_odds(np.array(self.share_s)) / rows[:, :size])
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that a file holds."""
@@ -227,9 +233,11 @@ class EstimatedElasticities:
             try:
                 code = sectors.codes[sectors.index(label[:60])]
             except LabelError as error:
-                raise DataError(f"{self.file}: sectors[{position}].sector: {error}") from None
+                raise DataError(f"{self.file or 'estimates'}: sectors[{position}].sector: {error}") from None
             if code in codes:
-                raise DataError(f"{self.file}: sectors[{position}].sector: {code} stands twice; keep one of the rows")
+                raise DataError(
+                    f"{self.file or 'estimates'}: sectors[{position}].sector: {code} stands twice; keep one of the rows"
+                )
             codes.append(code)
         return replace(self, sectors=tuple(codes))
 

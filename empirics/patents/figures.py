@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from reesim.empirics.files import write_figure
@@ -15,6 +13,7 @@ from reesim.plotting import style
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = {
     "CHN": "#D55E00", "EUR": "#0072B2", "JPN": "#009E73", "USA": "#CC79A7", "KOR": "#E69F00", "RUS": "#7A5C2E",
@@ -38,9 +37,9 @@ def draw_patents(panel: pd.DataFrame, out: Path, note: str = "") -> Path:
     out : path
         Folder; ``patents.png`` is written.
     note : str
-        Put under the title.
+        A warning put under the title.
     """
-    figure, axes = _new("Patents on rare earths by region of the assignee", note)
+    figure, (axes,) = _new("Patents on rare earths by region of the assignee", note, "Counts of patent_panel.csv.")
     table = panel.pivot_table(index="year", columns="region", values="count", aggfunc="sum", fill_value=0.0)
     base = table.iloc[:, 0] * 0.0
     names = [str(name) for name in table.columns]
@@ -66,10 +65,10 @@ def draw_attention(calls: pd.DataFrame, patents: pd.DataFrame | None, out: Path,
     out : path
         Folder; ``attention.png`` is written.
     note : str
-        Put under the title.
+        A warning put under the title.
     """
     title = "Rare-earth sentences in earnings calls" + ("" if patents is None else ", and rare-earth patents")
-    figure, axes = _new(title, note, 1 if patents is None else 2)
+    figure, (axes, *below) = _new(title, note, "Counts of transcript_counts.csv.", 1 if patents is None else 2)
     sums = calls.groupby("quarter")[["calls", "ree_sentences"]].sum()
     time = [int(quarter[:4]) + (int(quarter[-1]) - 0.5) / 4 for quarter in sums.index]
     axes.bar(time, sums["ree_sentences"], width=0.22, color="#0072B2", label="sentences a quarter")
@@ -85,21 +84,16 @@ def draw_attention(calls: pd.DataFrame, patents: pd.DataFrame | None, out: Path,
         handles, [str(handle.get_label()) for handle in handles], frameon=False, fontsize=8, loc="upper left", ncols=3
     )
     if patents is not None:
-        below = figure.axes[1]
         total = patents.groupby("year")["count"].sum()
-        below.bar(total.index + 0.5, total, width=0.9, color="#009E73", label="patents by year of grant")
-        _finish(below, "patents a year", CUT)
+        below[0].bar(total.index + 0.5, total, width=0.9, color="#009E73", label="patents by year of grant")
+        _finish(below[0], "patents a year", CUT)
         axes.tick_params(labelbottom=False)
-    figure.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))  # a year at least, no parts of one
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))  # a year at least, no parts of one
     return write_figure(figure, out / "attention.png")
 
 
-def _new(title: str, note: str, rows: int = 1) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7.2, 2.4 + 1.8 * rows), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, 1, sharex=True, squeeze=False)
-    figure.suptitle(title + (f"\n{note}" if note else ""), fontsize=11, x=0.01, ha="left")
-    return figure, axes[0, 0]
+def _new(title: str, note: str, source: str, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    return style.canvas(title, source, [note] if note else [], rows=rows, size=(7.6, 1.4 + 1.9 * rows), sharex=True)
 
 
 def _finish(axes: Axes, unit: str, line: tuple[float, str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +31,22 @@ CELLS = 4
 
 def epsilon_by_sector(fits: Sequence[StructuralFit]) -> Figure:
     """Estimates with intervals, a line of marks a fit, beside the slides'."""
-    from matplotlib.figure import Figure
-
     first = sorted((one for one in fits[0].sectors if one.admissible), key=lambda one: one.epsilon[0])
     codes = [one.sector for one in first]
-    figure = Figure(figsize=(9.0, 0.45 * len(codes) + 2.2), dpi=style.DPI, layout="constrained")
-    axes = figure.subplots()
+    below = sum(one.epsilon[3] < 1.0 for one in first)
+    title = (
+        f"ε from the direction of innovation, (24): rare earths are complements of labour, beyond doubt, in {below} of "
+        f"{len(codes)} sectors"
+    )
+    level = 100 * fits[0].specification.level
+    foot = f"{fits[0].source}. Intervals of {level:g} %, errors clustered by region; beyond doubt: the interval lies below 1."
+    figure, (axes,) = style.canvas(
+        title,
+        foot,
+        _alerts(fits[0].source),
+        size=(9.0, 0.42 * len(codes) + 0.6),
+        gridspec_kw={"left": 0.27, "below": 0.5},
+    )
     for k, fit in enumerate(fits):
         _marks(axes, fit, codes, k, len(fits))
     known = default_world().elasticities
@@ -46,39 +55,33 @@ def epsilon_by_sector(fits: Sequence[StructuralFit]) -> Figure:
     axes.axvline(1.0, color=style.FAINT, lw=0.8, zorder=0)
     axes.set_yticks(range(len(codes)), [sector_name(code) for code in codes])
     axes.set_xlabel("ε: elasticity of substitution between rare-earth and labour bundles (below 1: complements)")
-    axes.set_title(
-        "Elasticities of substitution estimated from the direction of innovation, (24)", loc="left", fontsize=11
-    )
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", frameon=False, fontsize=9)
-    _foot(
-        figure, f"{fits[0].source}. Intervals of {100 * fits[0].specification.level:g} %, errors clustered by region."
-    )
     return figure
 
 
 def fan(told: Bands, source: str = "") -> Figure:
     """Bands of a variable over time, a panel for each region, or for the sectors with the widest bands of a region."""
-    from matplotlib.figure import Figure
-
     chosen = _panels(told)
     rows = (len(chosen) + 1) // 2
-    figure = Figure(figsize=(10.0, 2.6 * rows + 0.9), dpi=style.DPI, layout="constrained")
-    grid = figure.subplots(rows, 2, squeeze=False).ravel()
+    pairs = f"{100 * told.quantiles[0]:g} to {100 * told.quantiles[-1]:g}"
+    estimates = f"the estimates ({source})" if source else "the estimates"
+    figure, grid = style.canvas(
+        f"{VARIABLES[told.variable].description}: what the errors of ε and γ leave open",
+        f"Line: at {estimates}. Shades: {pairs} of 100 draws and between. {told.line()}",
+        _alerts(source), rows=rows, columns=2, size=(10.0, 2.3 * rows), gridspec_kw={"hspace": 0.42, "wspace": 0.2},
+    )  # fmt: skip
     unit = VARIABLES[told.variable].unit
     percent = 100.0 if "share of baseline" in unit else 1.0
     for axes, (title, index) in zip(grid, chosen.items(), strict=False):
         _fan(axes, told, index, percent)
-        axes.set_title(title, loc="left", fontsize=10)
-        axes.set_ylabel("per cent" if percent > 1.0 else unit, fontsize=9)
+        style.label(axes, title, "per cent" if percent > 1.0 else unit)
     for axes in grid[len(chosen) :]:
         axes.set_visible(False)
-    what = VARIABLES[told.variable].description
-    figure.suptitle(f"{what}: what the errors of ε and γ leave open", x=0.01, ha="left", fontsize=11)
-    pairs = f"{100 * told.quantiles[0]:g} to {100 * told.quantiles[-1]:g}"
-    estimates = f"the estimates ({source})" if source else "the estimates"
-    _foot(figure, f"Line: at {estimates}. Shades: {pairs} of 100 draws and between. {told.line()}")
     return figure
+
+
+def _alerts(source: str) -> list[str]:
+    return ["simulated by the model, not observed"] if source.startswith("SIMULATED") else []
 
 
 def _marks(axes: Axes, fit: StructuralFit, codes: list[str], k: int, fits: int) -> None:
@@ -113,14 +116,3 @@ def _fan(axes: Axes, told: Bands, index: tuple[int, ...], factor: float) -> None
         low, high = values[k] * factor, values[-1 - k] * factor
         axes.fill_between(told.times, low, high, color=INK[0], alpha=0.18 + 0.14 * k, lw=0)
     axes.plot(told.times, central * factor, color=style.INK, lw=1.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-
-
-def _foot(figure: Figure, text: str) -> None:
-    figure.supxlabel(_wrapped(text), x=0.01, ha="left", fontsize=8, color=style.FAINT)
-
-
-def _wrapped(text: str) -> str:
-    """Text in lines that fit below a figure."""
-    return "\n".join(textwrap.wrap(text, 130))

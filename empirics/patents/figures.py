@@ -68,7 +68,9 @@ def draw_attention(calls: pd.DataFrame, patents: pd.DataFrame | None, out: Path,
         A warning put under the title.
     """
     title = "Rare-earth sentences in earnings calls" + ("" if patents is None else ", and rare-earth patents")
-    figure, (axes, *below) = _new(title, note, "Counts of transcript_counts.csv.", 1 if patents is None else 2)
+    figure, (axes, *below) = _new(
+        title, note, "Counts of transcript_counts.csv.", 1 if patents is None else 2, right=0.93
+    )
     sums = calls.groupby("quarter")[["calls", "ree_sentences"]].sum()
     time = [int(quarter[:4]) + (int(quarter[-1]) - 0.5) / 4 for quarter in sums.index]
     axes.bar(time, sums["ree_sentences"], width=0.22, color="#0072B2", label="sentences a quarter")
@@ -92,8 +94,16 @@ def draw_attention(calls: pd.DataFrame, patents: pd.DataFrame | None, out: Path,
     return write_figure(figure, out / "attention.png")
 
 
-def _new(title: str, note: str, source: str, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    return style.canvas(title, source, [note] if note else [], rows=rows, size=(7.6, 1.4 + 1.9 * rows), sharex=True)
+def _new(title: str, note: str, source: str, rows: int = 1, right: float = 0.985) -> tuple[Figure, list[Axes]]:
+    return style.canvas(
+        title,
+        source,
+        [note] if note else [],
+        rows=rows,
+        size=(7.6, 1.4 + 1.9 * rows),
+        sharex=True,
+        gridspec_kw={"right": right},
+    )
 
 
 def _finish(axes: Axes, unit: str, line: tuple[float, str]) -> None:

@@ -345,6 +345,10 @@ class Simulation:
 
         A rule of one's own has no half-life: the scenario's stands in for it.
         """
+        return self._stability_given(None)
+
+    def _stability_given(self, known_delta_star: float | None) -> Stability:
+        """Stability of the baseline; `known_delta_star` spares the search for it."""
         stated = self.scenario.adjustment
         entry, prices, trade = (
             rule.half_life if _compiled(rule) else fallback
@@ -352,7 +356,8 @@ class Simulation:
         )
         none = no_policy(self.economy.parameters)
         row = self.economy.baseline_row()
-        return stability_at(self.economy, none, row, (entry, prices, trade), self.calendar.dt / self.substeps)
+        years = self.calendar.dt / self.substeps
+        return stability_at(self.economy, none, row, (entry, prices, trade), years, known_delta_star)
 
     def _provenance(self, every: int) -> Provenance:
         calibration, scenario = self.economy.calibration, self.scenario

@@ -150,7 +150,12 @@ def entry_dynamics(economy: Economy, policy: Array, row: Array) -> Array | float
 
 
 def stability_at(
-    economy: Economy, policy: Array, row: Array, half_lives: tuple[float, float, float], years: float
+    economy: Economy,
+    policy: Array,
+    row: Array,
+    half_lives: tuple[float, float, float],
+    years: float,
+    known_delta_star: float | None = None,
 ) -> Stability:
     """Stability of an equilibrium.
 
@@ -160,16 +165,21 @@ def stability_at(
         Of entry, prices and trade, in years.
     years : float
         Length of one explicit step.
+    known_delta_star : float, optional
+        Where equilibria lose stability, if that is known: it does not depend on delta, and the search for it takes time.
     """
     worst = abscissa(economy, policy, row)
     entry = half_lives[0]
     near = worst > SEARCH_ABOVE and economy.calibration.theta > 0.0 and measures_of(economy) <= DENSE
+    edge = known_delta_star
+    if edge is None:
+        edge = delta_star(economy.calibration) if near else math.nan
     return Stability(
         stable=worst < 0.0,
         spectral_abscissa=worst,
         half_life=entry / -worst if worst < 0.0 else math.inf,
         entry_speed=math.log(2.0) / entry if entry > 0.0 else math.inf,
-        delta_star=delta_star(economy.calibration) if near else math.nan,
+        delta_star=edge,
         transition_half_life=transition_half_life(economy, policy, row, half_lives, years),
     )
 

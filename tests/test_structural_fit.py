@@ -13,7 +13,7 @@ import pytest
 
 from reesim.empirics import tables
 from reesim.empirics.estimates import to_frame
-from reesim.empirics.structural import exercise
+from reesim.empirics.structural import exercise, figures
 from reesim.empirics.structural.bands import bands, bands_of
 from reesim.empirics.structural.fit import Specification, estimate, observed_shares
 from reesim.empirics.structural.inversion import Technology, log_odds
@@ -478,6 +478,13 @@ class TestExercise:
             table = fit.table()
             held = (table["epsilon_low"] <= table["deck_epsilon"]) & (table["deck_epsilon"] <= table["epsilon_high"])
             assert held.sum() >= 9
+
+    def test_sectors_that_the_slides_do_not_have_get_no_mark_of_theirs(self, report):
+        """An empty list of marks was once drawn as one mark at zero."""
+        own = [replace(one, sector=f"own{k}") for k, one in enumerate(report.fits[0].sectors)]
+        drawn = figures.epsilon_by_sector([replace(report.fits[0], sectors=tuple(own))]).axes[0]
+        assert "slides" not in [line.get_label() for line in drawn.lines]
+        assert "slides" in [line.get_label() for line in figures.epsilon_by_sector(report.fits).axes[0].lines]
 
     def test_printed_tables_say_what_the_fit_says(self, report):
         fit = report.fits[0]

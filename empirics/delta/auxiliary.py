@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from reesim._core.layout import no_policy
 from reesim.economy import Economy
 from reesim.empirics.delta.target import percent
 from reesim.empirics.panels.simulated import Observed, bundle_exposure, panel_from_path
@@ -24,7 +23,7 @@ from reesim.empirics.regress.design import NOT_MANUFACTURING, POST, TERM, design
 from reesim.equilibrium import baseline
 from reesim.errors import ConvergenceError, DataError, InputError
 from reesim.simulation import Simulation
-from reesim.stability import Stability, abscissa, delta_star, transition_half_life
+from reesim.stability import Stability, delta_star
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -262,21 +261,8 @@ class _Run(Simulation):
 
     @cached_property
     def stability(self) -> Stability:
-        """Stability of the baseline, as `stability_at` finds it."""
-        lives, row = self.scenario.adjustment, self.economy.baseline_row()
-        none = no_policy(self.economy.parameters)
-        speeds = (lives.entry, lives.prices, lives.trade)
-        worst = abscissa(self.economy, none, row)
-        return Stability(
-            stable=worst < 0.0,
-            spectral_abscissa=worst,
-            half_life=lives.entry / -worst if worst < 0.0 else math.inf,
-            entry_speed=math.log(2.0) / lives.entry if lives.entry > 0.0 else math.inf,
-            delta_star=self.known_delta_star,
-            transition_half_life=transition_half_life(
-                self.economy, none, row, speeds, self.calendar.dt / self.substeps
-            ),
-        )
+        """Stability of the baseline, without the search."""
+        return self._stability_given(self.known_delta_star)
 
 
 def auxiliary(scenario: Scenario | str, delta: float, reading: Reading | None = None) -> Response:

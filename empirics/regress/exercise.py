@@ -148,7 +148,7 @@ def run_patents(
     if outcome == "count" and "enhancing" in given.outcomes:
         given = replace(given, frame=given.frame.drop(columns="enhancing"))
     if panel is None:
-        given = replace(given, notes=(*given.given_notes(), _without_noise(sensitivity, post)))
+        given = replace(given, notes=(*given.given_notes(), _without_noise(sensitivity, post, seed)))
     name = "patents, simulated" if panel is None else "patents"
     return _run(name, out, given, sensitivity, {"PPML": GROUPS, "OLS": GROUPS}, {}, post, draws, seed, figures)
 
@@ -195,12 +195,12 @@ def simulated_patents(seed: int = SEED, scenario: str = SIMULATED_SCENARIO, *, n
     return panel_from_path(path, "patents", seed=seed, noise=noise, observed=Observed(bundle="both"))
 
 
-def _without_noise(measure: Path | None, post: int) -> str:
+def _without_noise(measure: Path | None, post: int, seed: int) -> str:
     """What the main regression gives on the counts that are expected, beside those drawn around them."""
     panel = simulated_patents(noise=False)
     sensitivity = default_sensitivity(panel) if measure is None else robustness.read_sensitivity(measure)
     fit = design(panel, sensitivity, group=MAIN, post=post).fit("PPML")
-    return f"Without the noise of the draw, {MAIN} by PPML has {fit.coefficient(TERM):.2f}; the counts are one draw, seed above."
+    return f"Without the noise of the draw, {MAIN} by PPML has {fit.coefficient(TERM):.2f}; the counts are one draw, seed {seed}."
 
 
 def _run(

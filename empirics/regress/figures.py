@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reesim.empirics.regress.event import EventStudy
-from reesim.empirics.regress.fit import Fit
 from reesim.empirics.regress.published import Published
 from reesim.empirics.regress.resample import Resampled
-from reesim.empirics.regress.robustness import Variant
+from reesim.empirics.regress.robustness import Variant, per_cent
 from reesim.empirics.tables import Column
 from reesim.plotting import style
 
@@ -53,7 +52,7 @@ def events(studies: Sequence[EventStudy], title: str, source: str, alerts: Seque
         years = frame["year"].to_numpy(dtype=float)
         axis.axvspan(study.base + 0.5, years.max() + 0.5, color=SHADE, zorder=0)
         axis.axhline(0.0, color=style.INK, linewidth=0.8)
-        low, middle, high = (_per_cent(study.fit, frame[name] * sd) for name in ("low", "estimate", "high"))
+        low, middle, high = (per_cent(study.fit, frame[name] * sd) for name in ("low", "estimate", "high"))
         axis.vlines(years, low, high, color=OURS, linewidth=1.6)
         base = years == study.base
         axis.plot(years[~base], middle[~base], "o", color=OURS, markersize=4.5)
@@ -83,7 +82,7 @@ def variants(found: Mapping[str, Sequence[Variant]], title: str, source: str, al
             effect, error = one.per_sd
             assert one.fit is not None  # for the type checker: kept above
             half = _half(one.fit.df) * error
-            low, middle, high = (_per_cent(one.fit, effect + side * half) for side in (-1.0, 0.0, 1.0))
+            low, middle, high = (per_cent(one.fit, effect + side * half) for side in (-1.0, 0.0, 1.0))
             axis.hlines(at, low, high, color=OURS, linewidth=1.6)
             axis.plot(middle, at, "o", color=OURS, markersize=4.5)
             ticks.append(at)
@@ -117,11 +116,6 @@ def permuted(found: Mapping[str, Resampled], title: str, source: str, alerts: Se
 def _mark(axis: Axes, at: float, value: float, low: float, high: float, colour: str, name: str | None) -> None:
     axis.vlines(at, low, high, color=colour, linewidth=1.8)
     axis.plot(at, value, "o", color=colour, markersize=5.5, label=name)
-
-
-def _per_cent(fit: Fit, effect: Any) -> Any:
-    """Effects in per cent: log points of a count by Poisson are more than hundredths, at both ends of an interval too."""
-    return 100.0 * (np.expm1(effect) if fit.estimator == "PPML" else np.asarray(effect))
 
 
 def _deck_interval(deck: Published) -> tuple[float, float]:

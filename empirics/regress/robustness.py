@@ -6,7 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from reesim.data.csvfiles import parse_number, read_table
 from reesim.empirics.estimates import Estimate
@@ -17,6 +20,8 @@ from reesim.errors import DataError, ReesimError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Array: TypeAlias = npt.NDArray[np.float64]
 
 BATTERIES = "La"
 """Element of battery alloys, in the applications that the extended table counts."""
@@ -74,9 +79,13 @@ def per_sd(made: Design, fit: Fit, suffix: str = "", deck: tuple[float, float] |
 
 def percent(fit: Fit, effect: float, error: float) -> tuple[float, float]:
     """Effect and error in per cent: of log points of a count by Poisson, with the delta method, or of a share or growth."""
-    if fit.estimator == "PPML":
-        return 100.0 * math.expm1(effect), 100.0 * math.exp(effect) * error
-    return 100.0 * effect, 100.0 * error
+    slope = math.exp(effect) if fit.estimator == "PPML" else 1.0
+    return float(per_cent(fit, effect)), 100.0 * slope * error
+
+
+def per_cent(fit: Fit, effect: npt.ArrayLike) -> Array:
+    """Effects in per cent: log points of a count by Poisson are more than hundredths, at the ends of an interval too."""
+    return np.asarray(100.0 * (np.expm1(effect) if fit.estimator == "PPML" else np.asarray(effect)))
 
 
 def variant(name: str, make: Callable[[], Design], estimator: Estimator = "OLS", options: Options = DEFAULT) -> Variant:

@@ -35,14 +35,14 @@ def epsilon_by_sector(fits: Sequence[StructuralFit]) -> Figure:
     codes = [one.sector for one in first]
     below = sum(one.epsilon[3] < 1.0 for one in first)
     title = (
-        f"ε from the direction of innovation, (24): rare earths are complements of labour, beyond doubt, in {below} of "
-        f"{len(codes)} sectors"
+        f"ε from the direction of innovation, (24): below one, so that rare earths and labour are complements, "
+        f"with its whole interval in {below} of {len(codes)} sectors"
     )
-    level = 100 * fits[0].specification.level
-    foot = f"{fits[0].source}. Intervals of {level:g} %, errors clustered by region; beyond doubt: the interval lies below 1."
+    chosen = fits[0].specification
+    told = f"Intervals of {100 * chosen.level:g} %, errors clustered by region; the count is by {chosen.method}."
     figure, (axes,) = style.canvas(
         title,
-        foot,
+        f"{fits[0].source}. {told}",
         _alerts(fits[0].source),
         size=(9.0, 0.42 * len(codes) + 0.6),
         gridspec_kw={"left": 0.27, "below": 0.5},
@@ -51,7 +51,8 @@ def epsilon_by_sector(fits: Sequence[StructuralFit]) -> Figure:
         _marks(axes, fit, codes, k, len(fits))
     known = default_world().elasticities
     deck = [(known[code][0], row) for row, code in enumerate(codes) if code in known]
-    axes.plot(*zip(*deck, strict=True), "D", mfc="none", mec=style.INK, ms=6, ls="none", label="slides")
+    if deck:
+        axes.plot(*zip(*deck, strict=True), "D", mfc="none", mec=style.INK, ms=6, ls="none", label="slides")
     axes.axvline(1.0, color=style.FAINT, lw=0.8, zorder=0)
     axes.set_yticks(range(len(codes)), [sector_name(code) for code in codes])
     axes.set_xlabel("ε: elasticity of substitution between rare-earth and labour bundles (below 1: complements)")
